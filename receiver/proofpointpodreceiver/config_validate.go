@@ -1,0 +1,327 @@
+package proofpointpodreceiver
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+
+	"github.com/proofpointpod/otelcol/internal/podlog"
+)
+
+const proxyURLForm = "write http://host:port or socks5://host:port, with user:password@ before the host where the proxy " +
+	"wants it, and characters such as / or @ in these as %2F or %40"
+
+// Validate names every mistake, each with the key as it is written and what is allowed there. The mistakes inside
+// tls and retry_on_failure that those types find themselves are not repeated here: the collector calls their Validate.
+// Files are not opened; a CA or certificate that cannot be read is found when the receiver starts.
+func (cfg *Config) Validate() error {
+	return errors.Join(
+		cfg.validateClusterID(),
+		cfg.validateCredentials(),
+		cfg.validateEvents(),
+		cfg.validateFields(),
+		oneOf("siem_metadata", cfg.SIEMMetadata, siemMetadataRecord, siemMetadataResource),
+		oneOf("body", cfg.Body, bodyText, bodyMap),
+		cfg.validateEndpoint(),
+		cfg.validateProxyURL(),
+		cfg.validateHeaders(),
+		validDuration("handshake_timeout", cfg.HandshakeTimeout, "30s"),
+		validDuration("keepalive.interval", cfg.Keepalive.Interval, "2m"),
+		validDuration("keepalive.timeout", cfg.Keepalive.Timeout, "60s"),
+		cfg.validateMaxRecordSize(),
+		cfg.validateRetry(),
+	)
+}
+
+// warnings are about what is allowed but rarely meant. Call it after Validate only.
+func (cfg *Config) warnings() []string {
+	var warnings []string
+	warnIf := func(condition bool, text string) {
+		if condition {
+			warnings = append(warnings, text)
+		}
+	}
+	if endpoint, err := cfg.parsedEndpoint(); err == nil {
+		warnIf(endpoint.Scheme == "ws",
+			"endpoint: ws:// sends the token and the records unencrypted; use it for tests only")
+		warnIf(strings.Trim(endpoint.Path, "/") == "",
+			"endpoint: has no path; that of the PoD Log Service is /v1/stream")
+	}
+	warnIf(cfg.TLS.InsecureSkipVerify,
+		"tls.insecure_skip_verify: whoever answers gets the token; set tls.ca_file for a server with a CA of its own")
+	warnIf(cfg.Keepalive.Interval > 4*time.Minute,
+		"keepalive.interval: over 4m; the PoD Log Service ends a session that was idle for about 5m")
+	warnIf(cfg.Keepalive.Timeout < time.Minute,
+		"keepalive.timeout: under 60s; the PoD Log Service answers late while it sends a backlog, and sessions that are "+
+			"well will be given up")
+	warnIf(cfg.MaxRecordSize < 1<<20,
+		"max_record_size: under 1048576 bytes (1 MiB); the PoD Log Service sends longer records, and they will be cut")
+	warnIf(cfg.RetryOnFailure.Enabled && cfg.RetryOnFailure.RandomizationFactor == 0,
+		"retry_on_failure.randomization_factor: 0 makes all streams connect again at the same moment")
+	return warnings
+}
+
+func (cfg *Config) validateClusterID() error {
+	switch {
+	case cfg.ClusterID == "":
+		return errors.New("cluster_id: required; the cluster ID of your PoD, which its management interface shows " +
+			"beside the release number (where it is written as ${env:…}, that variable is not set)")
+	case !printable(cfg.ClusterID):
+		return errors.New("cluster_id: holds white space or another character that no cluster ID has; " +
+			"write the ID alone, on one line")
+	}
+	return nil
+}
+
+func (cfg *Config) validateCredentials() error {
+	if cfg.Auth.HasValue() {
+		var errs []error
+		if cfg.APISecret != "" {
+			errs = append(errs, errors.New("api_secret: not allowed together with auth, which takes its place; remove one of them"))
+		}
+		if cfg.Auth.Get().AuthenticatorID == (component.ID{}) {
+			errs = append(errs, errors.New("auth.authenticator: required; the ID of an extension that authenticates "+
+				"HTTP clients, such as bearertokenauth"))
+		}
+		return errors.Join(errs...)
+	}
+	secret := string(cfg.APISecret)
+	switch {
+	case secret == "":
+		return errors.New("api_secret: required unless auth is set; the token of the PoD Log Service " +
+			"(where it is written as ${env:…}, that variable is not set)")
+	case strings.Trim(secret, "*") == "" || secret == "[REDACTED]":
+		return errors.New("api_secret: is a mask that was shown in place of the token; write the token itself")
+	case !printable(secret):
+		return errors.New("api_secret: holds white space or another character that no token has; " +
+			"write the token alone, on one line, without `Bearer`")
+	}
+	return nil
+}
+
+func (cfg *Config) validateEvents() error {
+	allowed := list(podlog.EventTypes())
+	if len(cfg.SupportedEvents) == 0 {
+		return fmt.Errorf("supported_events: required; one or more of %s", allowed)
+	}
+	var errs []error
+	seen := make(map[podlog.EventType]int)
+	for _, event := range cfg.SupportedEvents {
+		seen[event]++
+		switch {
+		case seen[event] == 2:
+			errs = append(errs, fmt.Errorf("supported_events: %q is written more than once; once is enough", event))
+		case seen[event] == 1 && !slices.Contains(podlog.EventTypes(), event):
+			errs = append(errs, fmt.Errorf("supported_events: %q is no event type; allowed: %s, in lower case", event, allowed))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (cfg *Config) validateEndpoint() error {
+	u, err := cfg.parsedEndpoint()
+	if err != nil {
+		return err
+	}
+	var errs []error
+	switch {
+	case u.Scheme != "wss" && u.Scheme != "ws":
+		// Without a scheme the other parts are not where they seem to be.
+		return errors.New("endpoint: must be a URL that begins with wss:// " +
+			"(or with ws://, for no encryption, together with tls.insecure: true)")
+	case u.Scheme == "ws" && !cfg.TLS.Insecure:
+		errs = append(errs, errors.New("endpoint: ws:// would send the token and the records unencrypted; write wss://, "+
+			"or allow it with tls.insecure: true"))
+	case u.Scheme == "wss" && cfg.TLS.Insecure:
+		errs = append(errs, errors.New("tls.insecure: true is for an endpoint without TLS, that is ws://, but endpoint "+
+			"begins with wss://; for TLS without a check of the certificate, set tls.insecure_skip_verify: true instead"))
+	}
+	if u.Hostname() == "" {
+		errs = append(errs, errors.New("endpoint: names no host; write wss://host:port/path"))
+	}
+	if !validPort(u.Port()) {
+		errs = append(errs, errors.New("endpoint: the port must be from 1 to 65535"))
+	}
+	if u.User != nil {
+		errs = append(errs, errors.New("endpoint: must not hold a user or password; the token belongs into api_secret"))
+	}
+	if u.Fragment != "" {
+		errs = append(errs, errors.New("endpoint: must not hold a fragment (#…)"))
+	}
+	return errors.Join(append(errs, validateQuery(u.RawQuery))...)
+}
+
+// validateQuery refuses the parameters of a session, which the receiver sets, in any case and only those: a gateway
+// in front of the service may want its own.
+func validateQuery(rawQuery string) error {
+	query, err := url.ParseQuery(rawQuery)
+	if err != nil {
+		return errors.New("endpoint: the query (?…) cannot be read; write it as ?name=value&name=value, %-escaped")
+	}
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(query)) {
+		switch strings.ToLower(name) {
+		case "cid":
+			errs = append(errs, fmt.Errorf("endpoint: must not hold the query parameter %s; write it as cluster_id", name))
+		case "type":
+			errs = append(errs, fmt.Errorf("endpoint: must not hold the query parameter %s; write it as supported_events", name))
+		case "sincetime", "totime":
+			errs = append(errs, fmt.Errorf("endpoint: must not hold the query parameter %s; it would switch from the live "+
+				"stream to the archive, which is late and repeats records", name))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (cfg *Config) validateProxyURL() error {
+	u, err := cfg.parsedProxyURL()
+	if err != nil || u == nil {
+		return err
+	}
+	// None of these quotes the URL: where it is written wrongly, a password can be in any part of it.
+	switch {
+	case u.Scheme != "http" && u.Scheme != "socks5":
+		return fmt.Errorf("proxy_url: must be a URL that begins with http:// or socks5://; %s", proxyURLForm)
+	case u.Hostname() == "":
+		return fmt.Errorf("proxy_url: names no host; %s", proxyURLForm)
+	case !validPort(u.Port()):
+		return errors.New("proxy_url: the port must be from 1 to 65535")
+	case strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":
+		return fmt.Errorf("proxy_url: nothing may follow the port; %s", proxyURLForm)
+	}
+	return nil
+}
+
+func (cfg *Config) validateHeaders() error {
+	var errs []error
+	seen := make(map[string]string)
+	for name, value := range cfg.Headers.Iter {
+		canonical := http.CanonicalHeaderKey(name)
+		shown := validNamePrefix(name)
+		switch {
+		case name == "" || shown != name:
+			errs = append(errs, fmt.Errorf("headers: the name that begins %q is not allowed; a header's name holds letters, "+
+				"digits and hyphens, and the value is written behind it", shown))
+		case handshakeHeader(canonical) != "":
+			errs = append(errs, fmt.Errorf("headers.%s: not allowed; %s", name, handshakeHeader(canonical)))
+		case seen[canonical] != "" && seen[canonical] != name:
+			// The same spelling twice is found by the list itself.
+			errs = append(errs, fmt.Errorf("headers.%s: is the same header as %s; write one of them", name, seen[canonical]))
+		}
+		if strings.ContainsFunc(string(value), notInHeaderValue) {
+			errs = append(errs, fmt.Errorf("headers.%s: the value holds a line break or another control character, "+
+				"which no header can carry", shown))
+		}
+		seen[canonical] = name
+	}
+	return errors.Join(errs...)
+}
+
+// handshakeHeader says why the header of that canonical name cannot be set by the user; it is empty if it can.
+func handshakeHeader(canonical string) string {
+	switch canonical {
+	case "Authorization":
+		return "the token belongs into api_secret, or comes from the extension in auth"
+	case "Proxy-Authorization":
+		return "the proxy's user and password belong into proxy_url"
+	case "Host", "Upgrade", "Connection", "Content-Length", "Transfer-Encoding", "Trailer":
+		return "the receiver sets it for the handshake"
+	}
+	if strings.HasPrefix(canonical, "Sec-Websocket-") {
+		return "the receiver sets it for the handshake"
+	}
+	return ""
+}
+
+// validNamePrefix is the part of a header's name before the first character that no name has: behind it someone may
+// have written the value, which is not to be printed.
+func validNamePrefix(name string) string {
+	if i := strings.IndexFunc(name, notInHeaderName); i >= 0 {
+		return name[:i]
+	}
+	return name
+}
+
+// notInHeaderName says that r is no token character of HTTP.
+func notInHeaderName(r rune) bool {
+	letter := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'
+	digit := '0' <= r && r <= '9'
+	return !letter && !digit && !strings.ContainsRune("!#$%&'*+-.^_`|~", r)
+}
+
+// notInHeaderValue says that r is a control character other than a tab.
+func notInHeaderValue(r rune) bool {
+	return r < ' ' && r != '\t' || r == 0x7f
+}
+
+func (cfg *Config) validateMaxRecordSize() error {
+	if cfg.MaxRecordSize < 1 || cfg.MaxRecordSize > 1<<30 {
+		return errors.New("max_record_size: must be from 1 to 1073741824 bytes (1 GiB)")
+	}
+	return nil
+}
+
+// validateRetry finds what configretry allows, but would have the receiver try without a pause. Negative values are
+// reported by configretry.
+func (cfg *Config) validateRetry() error {
+	retry := cfg.RetryOnFailure
+	if !retry.Enabled {
+		return nil
+	}
+	var errs []error
+	if retry.InitialInterval >= 0 {
+		errs = append(errs, validDuration("retry_on_failure.initial_interval", retry.InitialInterval, "1s"))
+	}
+	if retry.MaxInterval >= 0 && retry.MaxInterval < retry.InitialInterval {
+		errs = append(errs, errors.New("retry_on_failure.max_interval: must not be less than retry_on_failure.initial_interval"))
+	}
+	if retry.Multiplier >= 0 && retry.Multiplier < 1 {
+		errs = append(errs, errors.New("retry_on_failure.multiplier: must be at least 1, so that the waits do not become shorter"))
+	}
+	return errors.Join(errs...)
+}
+
+// validDuration refuses what is not positive, and what is a number without its unit, which counts as nanoseconds.
+func validDuration(key string, d time.Duration, example string) error {
+	if d < time.Millisecond {
+		return fmt.Errorf("%s: must be at least 1ms; write it with its unit, such as %s", key, example)
+	}
+	return nil
+}
+
+func oneOf[T ~string](key string, value T, allowed ...T) error {
+	if slices.Contains(allowed, value) {
+		return nil
+	}
+	return fmt.Errorf("%s: %q is not allowed; allowed: %s", key, value, list(allowed))
+}
+
+func list[T ~string](values []T) string {
+	texts := make([]string, len(values))
+	for i, value := range values {
+		texts[i] = string(value)
+	}
+	return strings.Join(texts, ", ")
+}
+
+// printable says whether s is visible ASCII throughout, which is what fits into a header or a query as it stands.
+func printable(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f })
+}
+
+// validPort accepts a missing port, which is the scheme's own.
+func validPort(port string) bool {
+	if port == "" {
+		return true
+	}
+	n, err := strconv.Atoi(port)
+	return err == nil && n >= 1 && n <= 65535
+}
