@@ -1,0 +1,99 @@
+# The commands of this project. Go 1.26, git and make are all they need; tools are built from internal/tools.
+# `make` lists the targets.
+
+.POSIX:
+.DEFAULT_GOAL := help
+
+RECEIVER := receiver/proofpointpodreceiver
+TOOLS    := bin/tools
+OCB      := $(TOOLS)/builder
+MDATAGEN := $(TOOLS)/mdatagen
+LINTER   := $(TOOLS)/golangci-lint
+
+# What a binary is built from: every Go file that is no test, whoever imports it. Go's build cache decides the rest.
+SOURCES := $(shell find cmd internal receiver -name '*.go' ! -name '*_test.go') go.mod go.sum
+
+# What mdatagen writes, below $(RECEIVER).
+GENERATED := documentation.md generated_component_test.go generated_package_test.go internal/metadata internal/metadatatest
+
+# How long each fuzz target runs in `make fuzz`.
+FUZZTIME ?= 20s
+
+# Only the race detector needs a C compiler. Where there is none, Go says CGO_ENABLED=0, and tests run without it.
+RACE := $(if $(filter 1,$(shell go env CGO_ENABLED)),-race)
+
+# The collector builder compiles without cgo and with -trimpath. Whatever else is built the same way is compiled once.
+PLAIN := CGO_ENABLED=0 GOFLAGS='$(GOFLAGS) -mod=readonly -buildvcs=false -trimpath'
+
+.PHONY: help run test build generate lint fuzz clean check-generate unit e2e tools
+
+help: ## list the targets
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1|/p' Makefile | awk -F'|' '{ printf "make %-16s %s\n", $$1, $$2 }'
+
+run: build bin/run ## run the collector: on the real service with POD_CLUSTER_ID and POD_API_SECRET, else on the simulator
+	@bin/run
+
+test: check-generate lint unit e2e ## run everything that CI runs
+
+build: bin/otelcol-proofpointpod bin/podsim ## build the collector and the simulator into bin/
+
+generate: $(MDATAGEN) ## write the code and the documentation that come from metadata.yaml
+	cd $(RECEIVER) && rm -rf $(GENERATED) && $(CURDIR)/$(MDATAGEN) metadata.yaml
+
+lint: $(LINTER) ## run golangci-lint
+	$(PLAIN) $(LINTER) run ./...
+
+unit: ## run the unit tests, with the race detector where there is a C compiler
+	@$(if $(RACE),,echo 'make: no C compiler: the tests run without the race detector')
+	go test $(RACE) $$(go list ./... | grep -v /internal/e2e)
+
+e2e: build bin/run $(OCB) ## run the end-to-end tests on the built binaries
+	$(PLAIN) go test -count=1 -timeout 15m ./internal/e2e
+
+fuzz: ## run every fuzz target for FUZZTIME (default 20s)
+	@grep -rl --include='*_test.go' '^func Fuzz' cmd internal receiver | xargs -n 1 dirname | sort -u | \
+	while read -r dir; do \
+		for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' "$$dir"/*_test.go); do \
+			echo "fuzz $$dir $$target"; \
+			go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) "./$$dir" || exit 1; \
+		done; \
+	done
+
+# Generates into a copy, so that the check tells of the tree as it is, committed or not, and leaves it alone.
+check-generate: $(MDATAGEN) ## check that the generated files are those of metadata.yaml
+	@rm -rf bin/generated && mkdir -p bin/generated/$(RECEIVER)
+	@cp go.mod go.sum metadata.yaml bin/generated/
+	@cp $(RECEIVER)/doc.go bin/generated/$(RECEIVER)/
+	@ln -s ../../metadata.yaml bin/generated/$(RECEIVER)/metadata.yaml
+	@cd bin/generated/$(RECEIVER) && $(CURDIR)/$(MDATAGEN) metadata.yaml
+	@for file in $(GENERATED); do \
+		diff -r bin/generated/$(RECEIVER)/$$file $(RECEIVER)/$$file || \
+		{ echo 'make: generated files are out of date: run `make generate`' >&2; exit 1; }; \
+	done
+
+tools: $(OCB) $(MDATAGEN) $(LINTER) $(TOOLS)/benchstat ## build the tools into bin/tools/
+
+clean: ## remove what was built and what `make run` wrote
+	rm -rf bin build var
+
+bin/otelcol-proofpointpod: builder-config.yaml $(SOURCES) $(OCB)
+	$(PLAIN) $(OCB) --config builder-config.yaml --skip-strict-versioning=false
+	mv build/otelcol-proofpointpod $@
+
+bin/podsim: $(SOURCES)
+	$(PLAIN) go build -o $@ ./cmd/podsim
+
+bin/run: $(SOURCES)
+	$(PLAIN) go build -o $@ ./internal/run
+
+$(OCB): internal/tools/go.mod internal/tools/go.sum
+	$(PLAIN) go build -C internal/tools -o $(CURDIR)/$@ go.opentelemetry.io/collector/cmd/builder
+
+$(MDATAGEN): internal/tools/go.mod internal/tools/go.sum
+	$(PLAIN) go build -C internal/tools -o $(CURDIR)/$@ go.opentelemetry.io/collector/cmd/mdatagen
+
+$(LINTER): internal/tools/go.mod internal/tools/go.sum
+	$(PLAIN) go build -C internal/tools -o $(CURDIR)/$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+$(TOOLS)/benchstat: internal/tools/go.mod internal/tools/go.sum
+	$(PLAIN) go build -C internal/tools -o $(CURDIR)/$@ golang.org/x/perf/cmd/benchstat
