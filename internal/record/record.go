@@ -1,0 +1,29 @@
+package record
+
+import (
+	"go.opentelemetry.io/collector/pdata/pcommon"
+)
+
+// Problem says why a record is not a clean one. It is the value of the record attribute `proofpointpod.problem`; empty
+// means that there is no problem.
+type Problem string
+
+const (
+	// InvalidJSON marks what is not one JSON object in valid UTF-8.
+	InvalidJSON Problem = "invalid_json"
+	// Truncated marks the last piece of a frame that was cut for its length.
+	Truncated Problem = "truncated"
+)
+
+// Record is one record of the service, or a piece of a frame that is not a clean record.
+type Record struct {
+	// Body is the text of the record as it was received, without a trailing newline. It is one JSON object if Problem is
+	// empty; otherwise it can be anything, also invalid UTF-8.
+	Body string
+	// Timestamp is the instant in `ts`, 0 if there is none.
+	Timestamp pcommon.Timestamp
+	// Observed is when the frame was read.
+	Observed pcommon.Timestamp
+	// Problem is empty for a clean record.
+	Problem Problem
+}
