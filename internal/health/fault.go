@@ -1,0 +1,172 @@
+package health
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/proofpointpod/otelcol/internal/podlog"
+)
+
+// ErrorType says whose fault an error is and whether it can pass by itself. The names are those of Sumo Logic's source.
+type ErrorType string
+
+const (
+	// ThirdPartyConfig: the service, or what stands before it, refuses what it was given. Trying the same again does
+	// not help.
+	ThirdPartyConfig ErrorType = "ThirdPartyConfig"
+	// ThirdPartyGeneric: the service or the way to it has trouble. It is tried again.
+	ThirdPartyGeneric ErrorType = "ThirdPartyGeneric"
+	// FirstPartyGeneric: the collector's own pipeline or storage has trouble. It is tried again.
+	FirstPartyGeneric ErrorType = "FirstPartyGeneric"
+)
+
+// HealthEvent is the name of the health event for errors of this type: `ThirdPartyConfigError`.
+func (t ErrorType) HealthEvent() string { return string(t) + "Error" }
+
+// Fault is what keeps a stream from its work.
+type Fault struct {
+	Type ErrorType
+	// Label tells this fault from others of its type. It is the same when the same goes wrong again, while Message
+	// may differ in a port number, say.
+	Label string
+	// Status is the HTTP status behind the fault, 0 if there is none.
+	Status int
+	// Message says what happened and what the user can do.
+	Message string
+	// NewTokenHelps: a fault of ThirdPartyConfig that other credentials can mend.
+	NewTokenHelps bool
+}
+
+// Of classifies why a session could not be opened or ended. It is the one place that does.
+func Of(err *podlog.Error) Fault {
+	fault := Fault{Type: ThirdPartyGeneric, Label: err.Label(), Status: err.Status}
+	var advice string
+	switch err.Reason {
+	case podlog.ReasonStatus:
+		fault.Type = typeOfStatus(err.Status)
+		fault.NewTokenHelps = fault.Type == ThirdPartyConfig && newTokenHelps(err.Status)
+		advice = adviceForStatus(err.Status)
+	case podlog.ReasonProxyAuth:
+		fault.Type = ThirdPartyConfig
+		advice = "the proxy wants credentials: write user and password into proxy_url (http://user:password@host:port) or into the environment's HTTPS_PROXY"
+	case podlog.ReasonProxy:
+		if err.Status != 0 {
+			fault.Type = typeOfStatus(err.Status)
+		}
+		advice = "the proxy does not connect to the service: check proxy_url (or HTTPS_PROXY of the environment), and that the proxy may reach the endpoint's host and port"
+	case podlog.ReasonCertificate:
+		fault.Type = ThirdPartyConfig
+		advice = "the service's certificate is not trusted: if a proxy or firewall inspects TLS, give its CA in tls.ca_file; check the host name in endpoint and the clock of this machine"
+	case podlog.ReasonClientCertificate:
+		fault.Type = ThirdPartyConfig
+		advice = "the other end refuses our certificate, or wants one: check tls.cert_file and tls.key_file"
+	case podlog.ReasonDNS:
+		advice = "the host name was not found: check endpoint and the DNS of this machine, or set proxy_url if only a proxy reaches the internet"
+	case podlog.ReasonDial:
+		advice = "no connection: check that a firewall lets this machine reach the host and port, or set proxy_url"
+	case podlog.ReasonTLS:
+		advice = "check that endpoint is a wss:// address and that nothing in between breaks TLS"
+	case podlog.ReasonTimeout:
+		advice = "check firewall and proxy; handshake_timeout says how long an attempt may take"
+	case podlog.ReasonHandshake:
+		advice = "the connection ended before the service answered: check that endpoint is the PoD Log Service and that a proxy in between lets WebSockets pass"
+	case podlog.ReasonSilent:
+		advice = "the connection is dead or the service hangs; a new session is opened"
+	case podlog.ReasonProtocol:
+		advice = "something in between may have changed the data; a new session is opened"
+	default: // closed, dropped: usual for this service
+		advice = "a new session is opened and goes on where the service says this one ended"
+	}
+	fault.Message = fmt.Sprintf("%v; %s", err, advice)
+	return fault
+}
+
+// NoToken is the fault of an authenticator that adds no header to a request.
+func NoToken() Fault {
+	return Fault{
+		Type: ThirdPartyConfig, Label: "no_token", NewTokenHelps: true,
+		Message: "the authenticator that auth names has no token: check its configuration, and that its token file exists, is readable and not empty; the source connects as soon as there is one",
+	}
+}
+
+// Authenticator is the fault of an authenticator that failed.
+func Authenticator(err error) Fault {
+	return Fault{
+		Type: ThirdPartyGeneric, Label: "authenticator",
+		Message: fmt.Sprintf("%v; check the configuration of the extension and what it gets its token from", err),
+	}
+}
+
+// PipelineRefuses is the fault of a pipeline that returned err for a batch that it may accept later.
+func PipelineRefuses(err error) Fault {
+	return Fault{
+		Type: FirstPartyGeneric, Label: "pipeline_refuses",
+		Message: fmt.Sprintf("the pipeline refuses records: %v; check the exporters and their backends, and memory_limiter. Nothing is lost meanwhile: the same batch is tried again, and the service keeps what comes after it", err),
+	}
+}
+
+// PipelineDiscards is the fault of a pipeline that returned err for a batch that it will never accept.
+func PipelineDiscards(err error) Fault {
+	return Fault{
+		Type: FirstPartyGeneric, Label: "pipeline_discards",
+		Message: fmt.Sprintf("the pipeline refuses a batch for good, and its records are lost: %v; check the processors and exporters that this names", err),
+	}
+}
+
+// PipelineBlocks is the fault of a pipeline that has neither accepted nor refused a batch for so long.
+func PipelineBlocks(so time.Duration) Fault {
+	return Fault{
+		Type: FirstPartyGeneric, Label: "pipeline_blocks",
+		Message: fmt.Sprintf("the pipeline has neither accepted nor refused a batch for %v; check the exporters, their queues and their backends. Nothing is lost meanwhile: the service keeps what comes after this batch", so),
+	}
+}
+
+// typeOfStatus: 3xx and 4xx are the configuration's, but for those that name a passing state of the other side. All
+// other answers, 1xx, 2xx and 5xx, are the service's trouble.
+func typeOfStatus(status int) ErrorType {
+	switch status {
+	case http.StatusRequestTimeout, http.StatusConflict, http.StatusTooEarly, http.StatusTooManyRequests:
+		return ThirdPartyGeneric
+	}
+	if status >= 300 && status < 500 {
+		return ThirdPartyConfig
+	}
+	return ThirdPartyGeneric
+}
+
+// newTokenHelps: not where the answer is about the request's form or address, or the proxy.
+func newTokenHelps(status int) bool {
+	switch status {
+	case http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusProxyAuthRequired:
+		return false
+	}
+	return status >= 400
+}
+
+func adviceForStatus(status int) string {
+	switch status {
+	case http.StatusBadRequest:
+		return "the service does not understand the request: check cluster_id and supported_events"
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return "the service refuses the token: check that the token (api_secret, or what auth gives) is complete, not expired and not deleted, that it belongs to this cluster_id, and that the cluster has the Remote Syslog licence"
+	case http.StatusNotFound, http.StatusMethodNotAllowed:
+		return "there is no Log Service at this address: check endpoint"
+	case http.StatusProxyAuthRequired:
+		return "a proxy wants credentials: write user and password into proxy_url"
+	case http.StatusConflict:
+		return "another session uses this token: the service allows one session for each token and event type. If this source was cut off or restarted just now, its old session still holds the slot and frees it by itself; otherwise stop the other client, or use another token. It is tried again"
+	case http.StatusTooManyRequests:
+		return "the service asks for fewer attempts; it is tried again when the service allows"
+	}
+	switch {
+	case status >= 300 && status < 400:
+		return "the service has moved: set endpoint to its new address; redirects are not followed, as the token would go with them"
+	case status >= 400 && status < 500 && typeOfStatus(status) == ThirdPartyConfig:
+		return "the service refuses the request: check endpoint, cluster_id and the token"
+	case status >= 500:
+		return "the service, or a proxy before it, has trouble; it is tried again"
+	default:
+		return "this is no answer of a WebSocket service: check endpoint and the proxy; it is tried again"
+	}
+}

@@ -1,0 +1,48 @@
+package health
+
+// State is how far a stream, or a source, has come. The names are those of Sumo Logic's source.
+type State string
+
+// The states, from the first to the last of a life.
+const (
+	// Pending: the configuration was accepted.
+	Pending State = "Pending"
+	// Started: Start was called.
+	Started State = "Started"
+	// Initialized: TLS and authentication are ready.
+	Initialized State = "Initialized"
+	// Authenticated: the service accepted the handshake.
+	Authenticated State = "Authenticated"
+	// Collecting: records are read as they come.
+	Collecting State = "Collecting"
+	// Error: something is wrong; a [Fault] says what.
+	Error State = "Error"
+	// Stopping: Shutdown was called.
+	Stopping State = "Stopping"
+)
+
+// States lists all states in the order above.
+func States() []State {
+	return []State{Pending, Started, Initialized, Authenticated, Collecting, Error, Stopping}
+}
+
+// rank orders states from the worst and the least advanced to the best, so that a source is as well as the least of
+// its streams.
+func (s State) rank() int {
+	switch s {
+	case Stopping:
+		return 0
+	case Error:
+		return 1
+	case Pending:
+		return 2
+	case Started:
+		return 3
+	case Initialized:
+		return 4
+	case Authenticated:
+		return 5
+	default:
+		return 6
+	}
+}

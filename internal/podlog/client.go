@@ -1,0 +1,169 @@
+package podlog
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/gorilla/websocket"
+)
+
+// Keepalive says how a quiet session is kept alive and how a dead one is noticed.
+type Keepalive struct {
+	// Interval is how long no byte may come before a ping goes out. The service ends sessions idle for about 300 s.
+	Interval time.Duration
+	// Timeout is how long after Interval the session is taken for dead if still nothing came. The service's pongs
+	// come late while it pushes a backlog, so under 60 s healthy sessions die.
+	Timeout time.Duration
+}
+
+// Client opens sessions. Its fields are not changed after the first [Client.Open]; then it is safe for concurrent use.
+type Client struct {
+	// Endpoint is the service's URL, scheme wss or ws. `cid` and `type` are added to its query.
+	Endpoint *url.URL
+	// ClusterID is the PoD cluster, query parameter `cid`.
+	ClusterID string
+	// Header holds further headers of the handshake.
+	Header http.Header
+	// TLS configures wss. nil: the platform's certificate authorities.
+	TLS *tls.Config
+	// Proxy returns the proxy for a URL whose scheme is http or https, nil for none. The proxy's own scheme is http
+	// or socks5. A nil Proxy: none.
+	Proxy func(*url.URL) (*url.URL, error)
+	// HandshakeTimeout bounds a whole attempt: name lookup, dial, proxy, TLS and WebSocket handshake.
+	HandshakeTimeout time.Duration
+	Keepalive        Keepalive
+	// MaxRecordSize is the length in bytes at which a frame's content is cut.
+	MaxRecordSize int64
+	// Dial opens TCP connections. nil: a [net.Dialer].
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+}
+
+const (
+	// readBufferSize holds several TLS records (16 KiB each), so that small frames cost few reads.
+	readBufferSize = 64 << 10
+	// writeBufferSize is enough for the control frames, all we ever write.
+	writeBufferSize = 512
+)
+
+// Open tries once to open a live session for the event type; auth are the headers that authenticate it. It returns
+// within HandshakeTimeout, and at once when ctx ends. The error is ctx's cause or an [*Error].
+//
+// The caller has to call [Session.Receive], which closes the session.
+func (c *Client) Open(ctx context.Context, t EventType, auth http.Header) (*Session, error) {
+	attempt, cancel := context.WithTimeout(ctx, c.HandshakeTimeout)
+	defer cancel()
+
+	session, err := c.open(attempt, t, auth)
+	if err == nil {
+		return session, nil
+	}
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	var failed *Error
+	if !errors.As(err, &failed) {
+		failed = &Error{Op: "opening the session", Reason: ReasonHandshake, Err: err}
+	}
+	// An answer that was read counts, even if the time ran out while more of it was awaited.
+	if failed.Status == 0 && attempt.Err() != nil {
+		return nil, &Error{Op: failed.Op + ": no answer within " + c.HandshakeTimeout.String(), Reason: ReasonTimeout}
+	}
+	return nil, failed
+}
+
+func (c *Client) open(ctx context.Context, t EventType, auth http.Header) (*Session, error) {
+	conn, err := c.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	// gorilla's handshake does not end with its context: closing the connection ends it.
+	stop := context.AfterFunc(ctx, conn.abort)
+
+	patient := &patientConn{Conn: conn.top}
+	dialer := websocket.Dialer{
+		NetDialContext:    func(context.Context, string, string) (net.Conn, error) { return patient, nil },
+		NetDialTLSContext: func(context.Context, string, string) (net.Conn, error) { return patient, nil },
+		ReadBufferSize:    readBufferSize,
+		WriteBufferSize:   writeBufferSize,
+	}
+	header := c.Header.Clone()
+	if header == nil {
+		header = http.Header{}
+	}
+	for name, values := range auth {
+		header[http.CanonicalHeaderKey(name)] = values
+	}
+	ws, response, err := dialer.DialContext(ctx, c.url(t), header) //nolint:bodyclose // gorilla hands out a copy
+	if err != nil {
+		stop()
+		conn.abort()
+		return nil, handshakeError(response, err, secrets(auth))
+	}
+	if !stop() {
+		return nil, &Error{Op: "WebSocket handshake with " + c.Endpoint.Host, Reason: ReasonHandshake, Err: ctx.Err()}
+	}
+	return &Session{
+		ws:        ws,
+		conn:      conn,
+		patient:   patient,
+		keepalive: c.Keepalive,
+		maxSize:   c.MaxRecordSize,
+		finish:    make(chan struct{}),
+		opened:    time.Now(),
+	}, nil
+}
+
+// url is the endpoint with the parameters of a live session: `cid` and `type`, and never a time, which would mean the
+// archive.
+func (c *Client) url(t EventType) string {
+	u := *c.Endpoint
+	query := u.Query()
+	query.Set("cid", c.ClusterID)
+	query.Set("type", string(t))
+	u.RawQuery = query.Encode()
+	return u.String()
+}
+
+// handshakeError tells an answer other than 101 from no answer at all.
+func handshakeError(response *http.Response, err error, secrets []string) *Error {
+	failed := &Error{Op: "WebSocket handshake", Reason: ReasonHandshake}
+	if response == nil {
+		failed.Err = err
+		if clientCertificateRefused(err) {
+			failed.Reason = ReasonClientCertificate
+		}
+		return failed
+	}
+	failed.Reason = ReasonStatus
+	failed.Status = response.StatusCode
+	failed.RetryAfter = retryAfter(response.Header, time.Now())
+	if response.StatusCode == http.StatusSwitchingProtocols || !errors.Is(err, websocket.ErrBadHandshake) {
+		failed.Err = err
+	}
+	if body, readErr := io.ReadAll(io.LimitReader(response.Body, 4*maxExcerpt)); readErr == nil {
+		failed.Body = excerpt(string(body), secrets)
+	}
+	return failed
+}
+
+// secrets lists what must not be repeated: the values of the headers that authenticate, with and without a scheme
+// such as `Bearer` before them.
+func secrets(auth http.Header) []string {
+	var list []string
+	for _, values := range auth {
+		for _, value := range values {
+			if _, token, found := strings.Cut(value, " "); found {
+				list = append(list, token)
+			}
+			list = append(list, value)
+		}
+	}
+	return list
+}

@@ -1,0 +1,99 @@
+package podlog
+
+import (
+	"errors"
+	"net"
+	"os"
+	"sync/atomic"
+	"time"
+)
+
+// wire is the TCP connection. It notes when the last byte came, whatever it belongs to: a frame, a pong, a TLS record.
+type wire struct {
+	net.Conn
+	lastByte atomic.Int64 // nanoseconds since 1970; written by the reading goroutine, read by any
+}
+
+func newWire(conn net.Conn) *wire {
+	w := &wire{Conn: conn}
+	w.lastByte.Store(time.Now().UnixNano())
+	return w
+}
+
+func (w *wire) Read(p []byte) (int, error) {
+	n, err := w.Conn.Read(p)
+	if n > 0 {
+		w.lastByte.Store(time.Now().UnixNano())
+	}
+	return n, err
+}
+
+// errSilent ends a session whose peer sent nothing for too long.
+var errSilent = errors.New("no sign of life")
+
+// patientConn lies between WebSocket and TLS. While a session receives, it lets the reading goroutine do something
+// else when the wait is long: hand on a batch that is due, or find the peer dead. Read deadlines do this without harm,
+// as crypto/tls goes on after one that passed, while gorilla, above, would not and never sees it.
+//
+// Only the reading goroutine uses its fields.
+type patientConn struct {
+	net.Conn
+	// wire tells of signs of life that are no complete TLS record yet.
+	wire *wire
+	// handler's due batches are flushed; nil before the session receives, and then reads are plain ones.
+	handler Handler
+	// limit is how long a read may wait for a byte.
+	limit time.Duration
+	// armed is the read deadline that Conn has now. It is left alone while it is early enough, because setting it at
+	// every read would cost more than a deadline that passes for nothing now and then.
+	armed time.Time
+}
+
+// Read waits for bytes. The liveness clock starts anew with every call: time in which nobody read does not count
+// against the peer.
+func (c *patientConn) Read(p []byte) (int, error) {
+	if c.handler == nil {
+		return c.Conn.Read(p)
+	}
+	now := time.Now()
+	since := now
+	for {
+		due := c.handler.Due()
+		if !due.IsZero() && !now.Before(due) {
+			if err := c.handler.Flush(); err != nil {
+				return 0, err
+			}
+			now = time.Now()
+			since = now
+			continue
+		}
+		dead := since.Add(c.limit)
+		if !now.Before(dead) {
+			return 0, errSilent
+		}
+		if err := c.arm(now, due, dead); err != nil {
+			return 0, err
+		}
+		n, err := c.Conn.Read(p)
+		if err == nil || n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+			return n, err
+		}
+		now = time.Now()
+		if last := time.Unix(0, c.wire.lastByte.Load()); last.After(since) {
+			since = last
+		}
+	}
+}
+
+// arm sees to it that a read returns by the earlier of due, if there is one, and dead.
+func (c *patientConn) arm(now, due, dead time.Time) error {
+	want := dead
+	if !due.IsZero() && due.Before(want) {
+		want = due
+	}
+	if c.armed.After(now) && !c.armed.After(want) {
+		return nil
+	}
+	c.armed = want
+	return c.Conn.SetReadDeadline(want)
+}

@@ -1,0 +1,153 @@
+package podlog
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"net"
+	"net/url"
+	"strings"
+)
+
+// connection is an open path to the service.
+type connection struct {
+	// wire is the TCP connection itself.
+	wire *wire
+	// top is what WebSocket runs on: wire, or TLS over it.
+	top net.Conn
+}
+
+// abort ends the connection and whatever waits for it. The wire is closed, not the TLS layer over it, whose Close
+// waits up to five seconds for a peer that does not read.
+func (c *connection) abort() { _ = c.wire.Close() }
+
+// connect dials the service, through the proxy if there is one, and secures the connection. ctx ends every step.
+func (c *Client) connect(ctx context.Context) (*connection, error) {
+	through, err := c.proxyURL()
+	if err != nil {
+		return nil, err
+	}
+	target := hostPort(c.Endpoint)
+	first := target
+	if through != nil {
+		first = hostPort(through)
+	}
+	w, err := c.dialWire(ctx, first, through != nil)
+	if err != nil {
+		return nil, err
+	}
+	conn := &connection{wire: w, top: w}
+	// Neither a proxy's answer nor a TLS handshake need come: closing the connection ends the wait.
+	stop := context.AfterFunc(ctx, conn.abort)
+	defer stop()
+
+	if through != nil {
+		if conn.top, err = tunnel(ctx, w, through, target); err != nil {
+			conn.abort()
+			return nil, err
+		}
+	}
+	if c.Endpoint.Scheme == "wss" {
+		if conn.top, err = c.secure(ctx, conn.top); err != nil {
+			conn.abort()
+			return nil, err
+		}
+	}
+	return conn, nil
+}
+
+func (c *Client) proxyURL() (*url.URL, error) {
+	if c.Proxy == nil {
+		return nil, nil
+	}
+	// The rules for proxies know http and https, not ws and wss.
+	asked := *c.Endpoint
+	asked.Scheme = strings.Replace(asked.Scheme, "ws", "http", 1)
+	through, err := c.Proxy(&asked)
+	if err != nil {
+		// The cause would repeat the URL with its password.
+		return nil, &Error{Op: "finding the proxy: the proxy of the environment is not a URL", Reason: ReasonProxy}
+	}
+	return through, nil
+}
+
+func (c *Client) dialWire(ctx context.Context, address string, isProxy bool) (*wire, error) {
+	dial := c.Dial
+	if dial == nil {
+		dial = new(net.Dialer).DialContext
+	}
+	conn, err := dial(ctx, "tcp", address)
+	if err == nil {
+		return newWire(conn), nil
+	}
+	peer := address
+	if isProxy {
+		peer = "the proxy " + address
+	}
+	failed := &Error{Op: "connecting to " + peer, Reason: ReasonDial, Err: err}
+	if dns := (*net.DNSError)(nil); errors.As(err, &dns) {
+		failed.Op, failed.Reason = "looking up "+peer, ReasonDNS
+	}
+	return nil, failed
+}
+
+// secure does the TLS handshake. The service is verified unless the configuration says otherwise.
+func (c *Client) secure(ctx context.Context, conn net.Conn) (net.Conn, error) {
+	config := &tls.Config{MinVersion: tls.VersionTLS12}
+	if c.TLS != nil {
+		config = c.TLS.Clone()
+	}
+	if config.ServerName == "" {
+		config.ServerName = c.Endpoint.Hostname()
+	}
+	config.NextProtos = []string{"http/1.1"} // WebSocket's handshake is HTTP/1.1
+	secured := tls.Client(conn, config)
+	if err := secured.HandshakeContext(ctx); err != nil {
+		return nil, tlsError(c.Endpoint.Host, err)
+	}
+	return secured, nil
+}
+
+func tlsError(host string, err error) *Error {
+	failed := &Error{Op: "TLS handshake with " + host, Reason: ReasonTLS, Err: err}
+	var (
+		verification *tls.CertificateVerificationError
+		unknown      x509.UnknownAuthorityError
+		name         x509.HostnameError
+		invalid      x509.CertificateInvalidError
+	)
+	switch {
+	case errors.As(err, &verification), errors.As(err, &unknown), errors.As(err, &name), errors.As(err, &invalid):
+		failed.Reason = ReasonCertificate
+	case clientCertificateRefused(err):
+		failed.Reason = ReasonClientCertificate
+	}
+	return failed
+}
+
+// clientCertificateRefused recognises the alerts by which a peer refuses our certificate, or the lack of one. With
+// TLS 1.3 they come only after the handshake. crypto/tls does not export the type, so its text has to do.
+func clientCertificateRefused(err error) bool {
+	var op *net.OpError
+	if !errors.As(err, &op) || op.Op != "remote error" {
+		return false
+	}
+	text := op.Err.Error()
+	return strings.Contains(text, "certificate")
+}
+
+// hostPort is the URL's address with the scheme's usual port.
+func hostPort(u *url.URL) string {
+	if port := u.Port(); port != "" {
+		return net.JoinHostPort(u.Hostname(), port)
+	}
+	port := "80"
+	switch u.Scheme {
+	case "wss", "https":
+		port = "443"
+	case "socks5", "socks5h":
+		port = "1080"
+	}
+	return net.JoinHostPort(u.Hostname(), port)
+}

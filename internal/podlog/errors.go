@@ -1,0 +1,127 @@
+package podlog
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// Reason says in one word why a session could not be opened, or ended. It is stable: metrics carry it as an attribute
+// and repeated failures are told from new ones by it.
+type Reason string
+
+// The reasons for which a session is not opened.
+const (
+	// ReasonDNS: the name of the service, or of the proxy, was not found.
+	ReasonDNS Reason = "dns"
+	// ReasonDial: no TCP connection with the service or the proxy.
+	ReasonDial Reason = "dial"
+	// ReasonProxy: the proxy did not connect us with the service.
+	ReasonProxy Reason = "proxy"
+	// ReasonProxyAuth: the proxy wants (other) credentials.
+	ReasonProxyAuth Reason = "proxy_auth"
+	// ReasonTLS: the TLS handshake failed, but not for a certificate.
+	ReasonTLS Reason = "tls"
+	// ReasonCertificate: the service's certificate is not trusted.
+	ReasonCertificate Reason = "certificate"
+	// ReasonClientCertificate: the service does not accept our certificate, or the lack of one.
+	ReasonClientCertificate Reason = "client_certificate"
+	// ReasonTimeout: the attempt took longer than the handshake timeout.
+	ReasonTimeout Reason = "handshake_timeout"
+	// ReasonHandshake: the connection ended, or made no sense, before the answer to the handshake was read.
+	ReasonHandshake Reason = "handshake"
+	// ReasonStatus: the handshake was answered, but not by 101; [Error.Status] has the answer.
+	ReasonStatus Reason = "status"
+)
+
+// The reasons for which an open session ends.
+const (
+	// ReasonClosed: the service sent a close frame; [Error.CloseCode] has its code.
+	ReasonClosed Reason = "closed"
+	// ReasonDropped: the connection ended without a close frame. WebSocket libraries call it 1006.
+	ReasonDropped Reason = "dropped"
+	// ReasonSilent: no byte came for longer than the keepalive allows.
+	ReasonSilent Reason = "silent"
+	// ReasonProtocol: the peer sent what is no WebSocket frame.
+	ReasonProtocol Reason = "protocol"
+)
+
+// Error is why a session could not be opened, or ended.
+type Error struct {
+	// Op is what was tried, in words that follow "could not" or stand before a colon.
+	Op     string
+	Reason Reason
+	// Status is the HTTP status of the service's or, with ReasonProxy and ReasonProxyAuth, of the proxy's answer.
+	// 0 if there was none.
+	Status int
+	// Body is the beginning of the answer's body, on one line and without secrets.
+	Body string
+	// CloseCode is the WebSocket close code with ReasonClosed.
+	CloseCode int
+	// RetryAfter is how long the answer asks us to stay away: 0 to 10 minutes.
+	RetryAfter time.Duration
+	// Err is the cause, nil if the other fields say it all.
+	Err error
+}
+
+func (e *Error) Error() string {
+	var b strings.Builder
+	b.WriteString(e.Op)
+	if e.Status != 0 {
+		fmt.Fprintf(&b, ": HTTP %d %s", e.Status, http.StatusText(e.Status))
+	}
+	if e.CloseCode != 0 {
+		fmt.Fprintf(&b, ": close code %d", e.CloseCode)
+	}
+	if e.Body != "" {
+		fmt.Fprintf(&b, " (%s)", e.Body)
+	}
+	if e.Err != nil {
+		fmt.Fprintf(&b, ": %v", e.Err)
+	}
+	return b.String()
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// Label is the reason with the status or close code that tells it from others of its kind: `status_409`,
+// `closed_1001`, `dropped`.
+func (e *Error) Label() string {
+	switch {
+	case e.Status != 0:
+		return string(e.Reason) + "_" + strconv.Itoa(e.Status)
+	case e.CloseCode != 0:
+		return string(e.Reason) + "_" + strconv.Itoa(e.CloseCode)
+	default:
+		return string(e.Reason)
+	}
+}
+
+// maxExcerpt is how many bytes of a peer's text are repeated in an error.
+const maxExcerpt = 200
+
+// excerpt makes a peer's text fit for an error: one line, printable, short, without the secrets.
+func excerpt(text string, secrets []string) string {
+	for _, secret := range secrets {
+		if secret != "" {
+			text = strings.ReplaceAll(text, secret, "[REDACTED]")
+		}
+	}
+	text = strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case !unicode.IsPrint(r):
+			return '?'
+		}
+		return r
+	}, text)
+	text = strings.Join(strings.Fields(text), " ")
+	if len(text) > maxExcerpt {
+		text = strings.ToValidUTF8(text[:maxExcerpt], "") + "…"
+	}
+	return text
+}

@@ -1,0 +1,112 @@
+package podlog
+
+import (
+	"bufio"
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"golang.org/x/net/proxy"
+)
+
+// tunnel asks the proxy at the other end of conn to connect it with target.
+func tunnel(ctx context.Context, conn net.Conn, through *url.URL, target string) (net.Conn, error) {
+	switch through.Scheme {
+	case "http":
+		return conn, connectTunnel(ctx, conn, through, target)
+	case "socks5", "socks5h":
+		return socksTunnel(ctx, conn, through, target)
+	default:
+		return nil, &Error{
+			Op:     "connecting through the proxy " + through.Redacted(),
+			Reason: ReasonProxy,
+			Err:    fmt.Errorf("a proxy's scheme is http or socks5, not %q", through.Scheme),
+		}
+	}
+}
+
+// connectTunnel is HTTP's CONNECT (RFC 9110, 9.3.6).
+func connectTunnel(ctx context.Context, conn net.Conn, through *url.URL, target string) error {
+	request := (&http.Request{
+		Method: http.MethodConnect,
+		URL:    &url.URL{Opaque: target},
+		Host:   target,
+		Header: http.Header{},
+	}).WithContext(ctx)
+	var hidden []string
+	if user := through.User; user != nil {
+		password, _ := user.Password()
+		credentials := base64.StdEncoding.EncodeToString([]byte(user.Username() + ":" + password))
+		request.Header.Set("Proxy-Authorization", "Basic "+credentials)
+		hidden = []string{credentials, password}
+	}
+	failed := &Error{Op: "CONNECT through the proxy " + through.Redacted(), Reason: ReasonProxy}
+	if err := request.Write(conn); err != nil {
+		failed.Err = err
+		return failed
+	}
+	reader := bufio.NewReader(conn)
+	response, err := http.ReadResponse(reader, request)
+	if err != nil {
+		failed.Err = err
+		return failed
+	}
+	defer response.Body.Close()
+	if response.StatusCode/100 != 2 {
+		failed.Status = response.StatusCode
+		failed.RetryAfter = retryAfter(response.Header, time.Now())
+		if response.StatusCode == http.StatusProxyAuthRequired {
+			failed.Reason = ReasonProxyAuth
+		}
+		if body := response.Body; response.ContentLength > 0 {
+			text, _ := io.ReadAll(io.LimitReader(body, 4*maxExcerpt))
+			failed.Body = excerpt(string(text), hidden)
+		}
+		return failed
+	}
+	if reader.Buffered() > 0 {
+		failed.Err = errors.New("the proxy sent data before the service could")
+		return failed
+	}
+	return nil
+}
+
+// socksTunnel is SOCKS version 5 (RFC 1928), with a user name and password (RFC 1929) if the URL has them. The proxy
+// looks the name up.
+func socksTunnel(ctx context.Context, conn net.Conn, through *url.URL, target string) (net.Conn, error) {
+	var auth *proxy.Auth
+	if user := through.User; user != nil {
+		password, _ := user.Password()
+		auth = &proxy.Auth{User: user.Username(), Password: password}
+	}
+	failed := &Error{Op: "connecting through the proxy " + through.Redacted(), Reason: ReasonProxy}
+	dialer, err := proxy.SOCKS5("tcp", hostPort(through), auth, connected{conn})
+	if err != nil {
+		failed.Err = err
+		return nil, failed
+	}
+	tunneled, err := dialer.(proxy.ContextDialer).DialContext(ctx, "tcp", target)
+	if err != nil {
+		failed.Err = err
+		// The library has no error for this but its text.
+		if strings.Contains(err.Error(), "authentication") {
+			failed.Reason = ReasonProxyAuth
+		}
+		return nil, failed
+	}
+	return tunneled, nil
+}
+
+// connected is a dialer that is there already: the connection with the proxy.
+type connected struct{ conn net.Conn }
+
+func (c connected) Dial(string, string) (net.Conn, error) { return c.conn, nil }
+
+func (c connected) DialContext(context.Context, string, string) (net.Conn, error) { return c.conn, nil }

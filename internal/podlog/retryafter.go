@@ -1,0 +1,32 @@
+package podlog
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// maxRetryAfter bounds how long a `Retry-After` is honoured, so that a slip of the service's does not silence a
+// stream for a day.
+const maxRetryAfter = 10 * time.Minute
+
+// retryAfter reads the `Retry-After` header (RFC 9110, 10.2.3), seconds or a date. A date is taken against the
+// answer's own `Date`, if it has one, so that our clock need not be right.
+func retryAfter(header http.Header, now time.Time) time.Duration {
+	value := strings.TrimSpace(header.Get("Retry-After"))
+	if value == "" {
+		return 0
+	}
+	if seconds, err := strconv.ParseUint(value, 10, 32); err == nil {
+		return min(time.Duration(seconds)*time.Second, maxRetryAfter)
+	}
+	at, err := http.ParseTime(value)
+	if err != nil {
+		return 0
+	}
+	if date, err := http.ParseTime(header.Get("Date")); err == nil {
+		now = date
+	}
+	return min(max(at.Sub(now), 0), maxRetryAfter)
+}

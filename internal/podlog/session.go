@@ -1,0 +1,201 @@
+package podlog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/gorilla/websocket"
+)
+
+// Handler takes what a session reads. All its methods are called by the goroutine that is in [Session.Receive]; while
+// one runs, nothing is read from the connection, and the liveness clock rests. An error from it ends the session and
+// is what Receive returns.
+type Handler interface {
+	// Frame takes the content of one data frame, text or binary. data is the session's own and only valid during the
+	// call. truncated: the frame was longer than the limit, and data is its beginning.
+	Frame(data []byte, truncated bool) error
+	// Due is when Flush wants to be called even if nothing arrives; the zero time: not at all.
+	Due() time.Time
+	// Flush is called at Due or a little later.
+	Flush() error
+}
+
+// Session is one open WebSocket session. One goroutine calls [Session.Receive], once; the other methods are safe to
+// call from anywhere.
+type Session struct {
+	ws        *websocket.Conn
+	conn      *connection
+	patient   *patientConn
+	keepalive Keepalive
+	maxSize   int64
+	opened    time.Time
+
+	finishOnce sync.Once
+	finish     chan struct{} // closed by Finish
+
+	buffer []byte // of the reading goroutine, used again for each frame
+}
+
+const (
+	// controlWait bounds the writing of a ping or close frame. Both fit into any send buffer that is not stuck.
+	controlWait = 5 * time.Second
+	// firstBuffer is the size of a buffer for frames at first; it grows with them.
+	firstBuffer = 16 << 10
+	// keptBuffer is the largest buffer that is kept for the next frame.
+	keptBuffer = 1 << 20
+)
+
+// Opened is when the handshake was answered.
+func (s *Session) Opened() time.Time { return s.opened }
+
+// LastByte is when the last byte of any kind came from the service.
+func (s *Session) LastByte() time.Time { return time.Unix(0, s.conn.wire.lastByte.Load()) }
+
+// Finish asks for an orderly end: a close frame goes out, so that the service frees the slot, and Receive goes on
+// until the service closes, too, or its context ends. It does not wait.
+func (s *Session) Finish() { s.finishOnce.Do(func() { close(s.finish) }) }
+
+// Receive reads until the session ends, passes every frame to handler, and closes the connection. It returns why: an
+// [*Error], the handler's error, or ctx's cause, when it was ctx that ended it. It leaves no goroutine behind.
+func (s *Session) Receive(ctx context.Context, handler Handler) error {
+	var writer sync.WaitGroup
+	done := make(chan struct{})
+	writer.Go(func() { s.write(done) })
+	stop := context.AfterFunc(ctx, s.conn.abort)
+
+	watched := &watchedHandler{Handler: handler}
+	s.patient.wire = s.conn.wire
+	s.patient.limit = s.keepalive.Interval + s.keepalive.Timeout
+	s.patient.handler = watched
+	err := s.read(watched)
+
+	stop()
+	s.conn.abort()
+	close(done)
+	writer.Wait()
+
+	switch {
+	case watched.err != nil:
+		return watched.err
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	default:
+		return s.endError(err)
+	}
+}
+
+// watchedHandler remembers the handler's error, which gorilla would wrap or hide on its way out of a read.
+type watchedHandler struct {
+	Handler
+	err error
+}
+
+func (h *watchedHandler) Flush() error {
+	h.err = h.Handler.Flush()
+	return h.err
+}
+
+func (s *Session) read(handler *watchedHandler) error {
+	for {
+		_, message, err := s.ws.NextReader()
+		if err != nil {
+			return err
+		}
+		data, truncated, err := s.readMessage(message)
+		if err != nil {
+			// What came of a frame before the connection broke is no record, nor a part that anyone could use. The
+			// service has not sent it whole, so no reading of its resume rule lets it count as delivered.
+			return err
+		}
+		if handler.err = handler.Frame(data, truncated); handler.err != nil {
+			return handler.err
+		}
+		if cap(s.buffer) > keptBuffer {
+			s.buffer = nil
+		}
+	}
+}
+
+// readMessage reads one message into the buffer. What is beyond the limit is read and forgotten, so that the session
+// can go on with the next message.
+func (s *Session) readMessage(message io.Reader) (data []byte, truncated bool, err error) {
+	if s.buffer == nil {
+		s.buffer = make([]byte, firstBuffer)
+	}
+	length := 0
+	for {
+		if int64(length) >= s.maxSize {
+			beyond, err := io.Copy(io.Discard, message)
+			return s.buffer[:s.maxSize], int64(length)+beyond > s.maxSize, err
+		}
+		if length == len(s.buffer) {
+			s.buffer = append(s.buffer, make([]byte, len(s.buffer))...)
+		}
+		n, err := message.Read(s.buffer[length:])
+		length += n
+		if errors.Is(err, io.EOF) && int64(length) <= s.maxSize {
+			return s.buffer[:length], false, nil
+		}
+		if err != nil && !errors.Is(err, io.EOF) {
+			return nil, false, err
+		}
+	}
+}
+
+// write owns everything that we write: pings while the session is quiet, and the close frame. A write that fails is
+// not reported: the reading goroutine learns of a broken connection by itself, and says why.
+func (s *Session) write(done <-chan struct{}) {
+	timer := time.NewTimer(s.keepalive.Interval)
+	defer timer.Stop()
+	var pinged time.Time
+	for {
+		select {
+		case <-done:
+			return
+		case <-s.finish:
+			message := websocket.FormatCloseMessage(websocket.CloseNormalClosure, "")
+			_ = s.ws.WriteControl(websocket.CloseMessage, message, time.Now().Add(controlWait))
+			return
+		case <-timer.C:
+		}
+		now := time.Now()
+		quietSince := s.LastByte()
+		if pinged.After(quietSince) {
+			quietSince = pinged
+		}
+		if now.Sub(quietSince) >= s.keepalive.Interval {
+			_ = s.ws.WriteControl(websocket.PingMessage, nil, now.Add(controlWait))
+			pinged, quietSince = now, now
+		}
+		timer.Reset(quietSince.Add(s.keepalive.Interval).Sub(now))
+	}
+}
+
+// endError says why reading ended.
+func (s *Session) endError(err error) *Error {
+	var closed *websocket.CloseError
+	switch {
+	case errors.Is(err, errSilent):
+		limit := s.keepalive.Interval + s.keepalive.Timeout
+		return &Error{Op: fmt.Sprintf("nothing came from the service for %v, no answer to pings either", limit), Reason: ReasonSilent}
+	case errors.As(err, &closed) && closed.Code != websocket.CloseAbnormalClosure:
+		return &Error{Op: "the service closed the session", Reason: ReasonClosed, CloseCode: closed.Code, Body: excerpt(closed.Text, nil)}
+	case errors.As(err, &closed), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return &Error{Op: "the connection ended without a close frame", Reason: ReasonDropped}
+	case isNetwork(err):
+		return &Error{Op: "the connection broke", Reason: ReasonDropped, Err: err}
+	default:
+		return &Error{Op: "reading a frame", Reason: ReasonProtocol, Err: err}
+	}
+}
+
+// isNetwork tells an error of the connection, TLS included, from one of the WebSocket frames in it.
+func isNetwork(err error) bool {
+	var network net.Error
+	return errors.As(err, &network) || errors.Is(err, net.ErrClosed) || errors.Is(err, io.ErrClosedPipe)
+}

@@ -1,0 +1,134 @@
+package proofpointpodreceiver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+)
+
+// credentials gives the headers that authenticate a handshake. Safe for concurrent use.
+type credentials struct {
+	// ask returns the headers. It is called anew for each handshake, as an authenticator may have another token by
+	// then. No header at all: the authenticator has no token, yet.
+	ask func(ctx context.Context) (http.Header, error)
+	// canChange: they come from an authenticator.
+	canChange bool
+}
+
+// newCredentials takes the token from the configuration, or asks the extension that auth names.
+func newCredentials(ctx context.Context, config *Config, host component.Host) (*credentials, error) {
+	if !config.Auth.HasValue() {
+		fixed := http.Header{"Authorization": {"Bearer " + string(config.APISecret)}}
+		return &credentials{ask: func(context.Context) (http.Header, error) { return fixed, nil }}, nil
+	}
+	auth := config.Auth.Get()
+	authenticator, err := auth.GetHTTPClientAuthenticator(ctx, host.GetExtensions())
+	if err != nil {
+		return nil, fmt.Errorf("auth: %w", err)
+	}
+	transport, err := authenticator.RoundTripper(echo{})
+	if err != nil {
+		return nil, fmt.Errorf("auth: extension %q: %w", auth.AuthenticatorID, err)
+	}
+	endpoint, err := config.parsedEndpoint()
+	if err != nil {
+		return nil, err
+	}
+	asked := *endpoint
+	asked.Scheme = strings.Replace(asked.Scheme, "ws", "http", 1)
+	ask := func(ctx context.Context) (http.Header, error) {
+		header, err := authenticate(ctx, transport, asked.String())
+		if err != nil {
+			return nil, fmt.Errorf("asking the extension %q for the token: %w", auth.AuthenticatorID, err)
+		}
+		return header, nil
+	}
+	return &credentials{ask: ask, canChange: true}, nil
+}
+
+// authenticate returns the headers that the authenticator adds to a request.
+func authenticate(ctx context.Context, transport http.RoundTripper, url string) (http.Header, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	response, err := transport.RoundTrip(request)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	if response.Request == nil {
+		return nil, errors.New("it answers requests itself; one that adds headers is needed, such as bearertokenauth")
+	}
+	header := response.Request.Header.Clone()
+	for name, values := range header {
+		if strings.TrimSpace(strings.Join(values, "")) == "" {
+			delete(header, name)
+		}
+	}
+	return header, nil
+}
+
+// echo stands at the end of an authenticator's transport: it sends nothing and answers with the request as it came.
+type echo struct{}
+
+func (echo) RoundTrip(request *http.Request) (*http.Response, error) {
+	return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Request: request}, nil
+}
+
+const (
+	// firstTokenWait is how long a stream waits for an authenticator's first token before it calls it missing: an
+	// extension reads its file in the background, while the collector starts the receivers.
+	firstTokenWait = 2 * time.Second
+	firstTokenPoll = 50 * time.Millisecond
+
+	// An authenticator is asked for another token than the refused one at intervals between these, at random, so that
+	// the streams of a source do not come back at the same moment.
+	minTokenPoll = 3 * time.Second
+	maxTokenPoll = 5 * time.Second
+)
+
+// first returns the headers, after a short wait if there are none at first.
+func (c *credentials) first(ctx context.Context) (http.Header, error) {
+	deadline := time.Now().Add(firstTokenWait)
+	for {
+		header, err := c.ask(ctx)
+		if err != nil || len(header) > 0 || !time.Now().Before(deadline) {
+			return header, err
+		}
+		if !pause(ctx, firstTokenPoll) {
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+// other waits until the headers differ from those refused. It returns false if ctx ends before.
+func (c *credentials) other(ctx context.Context, refused http.Header) bool {
+	for pause(ctx, minTokenPoll+rand.N(maxTokenPoll-minTokenPoll)) {
+		header, err := c.ask(ctx)
+		if err == nil && len(header) > 0 && !maps.EqualFunc(header, refused, slices.Equal) {
+			return true
+		}
+	}
+	return false
+}
+
+// pause waits, and says whether it waited to the end rather than to that of ctx.
+func pause(ctx context.Context, wait time.Duration) bool {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

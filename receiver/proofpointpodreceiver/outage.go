@@ -1,0 +1,89 @@
+package proofpointpodreceiver
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	"go.opentelemetry.io/collector/config/configretry"
+)
+
+// minRandomization is the least jitter there is, whatever the configuration says, so that the streams of a source, cut
+// off at the same moment, do not come back at the same moment.
+const minRandomization = 0.1
+
+// outage is one spell of failures: it begins with the first and ends when over is called. It says how long to wait
+// before the next attempt and when to give up. Its stream's goroutine owns it.
+type outage struct {
+	config   configretry.BackOffConfig
+	backoff  backoff.ExponentialBackOff
+	since    time.Time // the first failure; zero: no outage
+	attempts int       // how many have failed
+}
+
+func newOutage(config configretry.BackOffConfig) *outage {
+	randomization := max(config.RandomizationFactor, minRandomization)
+	// The cap holds for the wait itself, jitter included.
+	longest := time.Duration(float64(config.MaxInterval) / (1 + randomization))
+	o := &outage{
+		config: config,
+		backoff: backoff.ExponentialBackOff{
+			InitialInterval:     min(config.InitialInterval, longest),
+			RandomizationFactor: randomization,
+			Multiplier:          config.Multiplier,
+			MaxInterval:         longest,
+		},
+	}
+	o.backoff.Reset()
+	return o
+}
+
+// failed counts one more failure. It returns how long to wait before the next attempt, at least atLeast, or that it is
+// time to give up: when retries are switched off, or max_elapsed_time after the first failure. The last wait is cut
+// short, so that the last attempt falls on that moment; atLeast, which the service asked for, is not.
+func (o *outage) failed(now time.Time, atLeast time.Duration) (wait time.Duration, giveUp bool) {
+	if o.since.IsZero() {
+		o.since = now
+	}
+	o.attempts++
+	if !o.config.Enabled {
+		return 0, true
+	}
+	wait = o.backoff.NextBackOff()
+	if deadline := o.deadline(); !deadline.IsZero() {
+		if !now.Before(deadline) {
+			return 0, true
+		}
+		wait = min(wait, deadline.Sub(now))
+	}
+	if atLeast > 0 {
+		wait = max(wait, atLeast+time.Duration(minRandomization*rand.Float64()*float64(atLeast+time.Second)))
+	}
+	return wait, false
+}
+
+// deadline is when failed gives up; zero: never.
+func (o *outage) deadline() time.Time {
+	if o.since.IsZero() || o.config.MaxElapsedTime <= 0 {
+		return time.Time{}
+	}
+	return o.since.Add(o.config.MaxElapsedTime)
+}
+
+// lasted is how long the outage has gone on.
+func (o *outage) lasted(now time.Time) time.Duration {
+	if o.since.IsZero() {
+		return 0
+	}
+	return now.Sub(o.since)
+}
+
+// over ends the outage: its cause is gone. The next failure begins another.
+func (o *outage) over() {
+	if o.since.IsZero() {
+		return
+	}
+	o.since = time.Time{}
+	o.attempts = 0
+	o.backoff.Reset()
+}

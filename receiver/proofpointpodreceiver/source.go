@@ -1,0 +1,217 @@
+package proofpointpodreceiver
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"runtime"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/component/componentstatus"
+	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/receiver"
+	"go.opentelemetry.io/collector/receiver/receiverhelper"
+	"go.uber.org/zap"
+	"golang.org/x/net/http/httpproxy"
+
+	"github.com/proofpointpod/otelcol/internal/health"
+	"github.com/proofpointpod/otelcol/internal/podlog"
+	"github.com/proofpointpod/otelcol/internal/record"
+	"github.com/proofpointpod/otelcol/receiver/proofpointpodreceiver/internal/metadata"
+)
+
+// shutdownWait is how long Shutdown takes at the most if its context has no deadline.
+const shutdownWait = 10 * time.Second
+
+// source is the receiver: one cluster, one token, one stream for each event type. It owns its streams: Start starts
+// them, Shutdown ends them and waits for them. What they share, client and credentials, does not change meanwhile.
+type source struct {
+	config   *Config
+	settings receiver.Settings
+	next     consumer.Logs
+	obs      *receiverhelper.ObsReport
+	metrics  *metadata.TelemetryBuilder
+
+	// The following belong to Start and Shutdown, which the collector calls one after the other.
+	health  *health.Source
+	stop    context.CancelFunc // ends the streams in order
+	abort   context.CancelFunc // ends them at once
+	streams sync.WaitGroup
+}
+
+func newSource(settings receiver.Settings, config *Config, next consumer.Logs) (*source, error) {
+	obs, err := receiverhelper.NewObsReport(receiverhelper.ObsReportSettings{
+		ReceiverID:             settings.ID,
+		Transport:              "websocket",
+		LongLivedCtx:           true,
+		ReceiverCreateSettings: settings,
+	})
+	if err != nil {
+		return nil, err
+	}
+	metrics, err := metadata.NewTelemetryBuilder(settings.TelemetrySettings)
+	if err != nil {
+		return nil, err
+	}
+	return &source{config: config, settings: settings, next: next, obs: obs, metrics: metrics}, nil
+}
+
+// Start prepares what the sessions need and starts the streams. It does not wait for the service. An error means that
+// the configuration names something that is not there: a file, an extension.
+func (s *source) Start(ctx context.Context, host component.Host) error {
+	s.health = health.NewSource(s.config.SupportedEvents, func(event *componentstatus.Event) {
+		componentstatus.ReportStatus(host, event)
+	})
+	s.health.Started()
+
+	credentials, err := newCredentials(ctx, s.config, host)
+	if err != nil {
+		return err
+	}
+	client, err := s.newClient(ctx)
+	if err != nil {
+		return err
+	}
+	for _, warning := range s.config.warnings() {
+		s.settings.Logger.Warn(warning)
+	}
+	reports := make([]*streamMetrics, 0, len(s.config.SupportedEvents))
+	for _, t := range s.config.SupportedEvents {
+		reports = append(reports, newStreamMetrics(s.metrics, s.health.Stream(t)))
+	}
+	if err := observe(s.metrics, reports); err != nil {
+		return err
+	}
+
+	abort, cancelAbort := context.WithCancel(context.Background())
+	stop, cancelStop := context.WithCancel(abort)
+	s.abort, s.stop = cancelAbort, cancelStop
+	s.health.Initialized()
+	for i, t := range s.config.SupportedEvents {
+		logger := s.settings.Logger.With(zap.String("event_type", string(t)))
+		stream := &stream{
+			eventType:   t,
+			client:      client,
+			credentials: credentials,
+			health:      reports[i].health,
+			metrics:     reports[i],
+			logger:      logger,
+			outage:      newOutage(s.config.RetryOnFailure),
+			stop:        stop,
+			abort:       abort,
+		}
+		stream.delivery = &delivery{
+			handover: newHandover(abort, s.next),
+			format:   s.format(t),
+			obs:      s.obs,
+			health:   reports[i].health,
+			metrics:  reports[i],
+			logger:   logger,
+			outage:   newOutage(s.config.RetryOnFailure),
+			stop:     stop,
+			abort:    abort,
+		}
+		s.streams.Go(stream.run)
+	}
+	return nil
+}
+
+// Shutdown ends the sessions with a close frame, hands on what still arrives, and returns when all of it is accepted
+// and every goroutine has ended, or when ctx's deadline, 10 s if it has none, has passed. What is not handed on by
+// then is counted as refused, and logged. It is safe without Start, and twice.
+func (s *source) Shutdown(ctx context.Context) error {
+	if s.stop == nil {
+		s.metrics.Shutdown()
+		return nil
+	}
+	if _, ok := ctx.Deadline(); !ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, shutdownWait)
+		defer cancel()
+	}
+	s.health.Stopping()
+	s.stop()
+	ended := context.AfterFunc(ctx, s.abort)
+	s.streams.Wait()
+	ended()
+	s.abort()
+	select {
+	case <-s.health.Done():
+	case <-ctx.Done(): // a watcher in the collector holds the last report
+	}
+	s.metrics.Shutdown()
+	return nil
+}
+
+func (s *source) newClient(ctx context.Context) (*podlog.Client, error) {
+	endpoint, err := s.config.parsedEndpoint()
+	if err != nil {
+		return nil, err
+	}
+	through, err := s.config.parsedProxyURL()
+	if err != nil {
+		return nil, err
+	}
+	proxy := httpproxy.FromEnvironment().ProxyFunc()
+	if through != nil {
+		proxy = func(*url.URL) (*url.URL, error) { return through, nil }
+	}
+	client := &podlog.Client{
+		Endpoint:         endpoint,
+		ClusterID:        s.config.ClusterID,
+		Header:           s.headers(),
+		Proxy:            proxy,
+		HandshakeTimeout: s.config.HandshakeTimeout,
+		Keepalive:        podlog.Keepalive(s.config.Keepalive),
+		MaxRecordSize:    s.config.MaxRecordSize,
+	}
+	if client.TLS, err = s.config.TLS.LoadTLSConfig(ctx); err != nil {
+		return nil, fmt.Errorf("tls: %w", err)
+	}
+	return client, nil
+}
+
+// headers are those of every handshake: a User-Agent that names the component and its version, as the service's
+// operators ask for when they look for a client, and the configured ones.
+func (s *source) headers() http.Header {
+	build := s.settings.BuildInfo
+	header := http.Header{}
+	header.Set("User-Agent", fmt.Sprintf("%sreceiver/%s (%s; %s/%s)",
+		metadata.Type, build.Version, build.Command, runtime.GOOS, runtime.GOARCH))
+	for name, value := range s.config.Headers.Iter {
+		header.Set(name, string(value))
+	}
+	return header
+}
+
+// format is how the records of an event type become log records.
+func (s *source) format(t podlog.EventType) *record.Format {
+	name := s.config.sourceName(s.settings.ID)
+	resource := pcommon.NewMap()
+	resource.PutStr("service.name", "proofpoint-on-demand")
+	resource.PutStr("proofpoint.cluster_id", s.config.ClusterID)
+	resource.PutStr("_source", name)
+	resource.PutStr("_sourceName", name)
+	if s.config.Category != "" {
+		resource.PutStr("_sourceCategory", s.config.Category)
+	}
+	for _, field := range s.config.fieldAttributes() {
+		resource.PutStr(field.Key, field.Value)
+	}
+	siem := record.SIEMNone
+	if s.config.forwardToSIEM() {
+		siem = record.SIEM(s.config.SIEMMetadata)
+	}
+	return &record.Format{
+		EventType:    t,
+		Body:         record.Body(s.config.Body),
+		SIEM:         siem,
+		Resource:     resource,
+		ScopeName:    metadata.ScopeName,
+		ScopeVersion: s.settings.BuildInfo.Version,
+	}
+}
