@@ -120,12 +120,14 @@ func createDefaultConfig() component.Config {
 	}
 }
 
-// Unmarshal reads the configuration as confmap does, and takes away the white space around the values that cannot
-// hold any. A secret kept in a file usually ends with a line break, and `${file:…}` hands it on.
+// Unmarshal reads the configuration as confmap does, and takes away the white space around single values: a file with
+// one secret in it usually ends with a line break, and `${file:…}` hands it on.
 func (cfg *Config) Unmarshal(conf *confmap.Conf) error {
 	if err := conf.Unmarshal(cfg); err != nil {
 		return err
 	}
+	cfg.Name = strings.TrimSpace(cfg.Name)
+	cfg.Category = strings.TrimSpace(cfg.Category)
 	cfg.ClusterID = strings.TrimSpace(cfg.ClusterID)
 	cfg.APISecret = trimOpaque(cfg.APISecret)
 	cfg.Endpoint = strings.TrimSpace(cfg.Endpoint)

@@ -81,8 +81,9 @@ func (cfg *Config) validateSIEMForward() error {
 	return nil
 }
 
-// restoreFieldTexts gives the fields that come from the environment the text they have there. Fields are of any
-// type, so confmap hands on what YAML makes of that text: of the account number 012345678901, a float.
+// restoreFieldTexts gives the fields that come from a variable or a file the text they have there, as the keys that
+// hold text get it. Fields are of any type, so confmap hands on what YAML makes of that text: of the account number
+// 012345678901, a float.
 func (cfg *Config) restoreFieldTexts(conf *confmap.Conf) error {
 	if len(cfg.Fields) == 0 {
 		return nil
@@ -97,19 +98,21 @@ func (cfg *Config) restoreFieldTexts(conf *confmap.Conf) error {
 			continue
 		}
 		switch expanded.Value.(type) {
-		case string, nil, map[string]any, []any:
+		case nil, map[string]any, []any:
+			// Validate says what is wrong with these.
 		default:
-			cfg.Fields[key] = strings.TrimSpace(expanded.Original)
+			cfg.Fields[key] = expanded.Original
 		}
 	}
 	return nil
 }
 
-// fieldText is the text of a value of `fields`: of a string, a boolean or a number, the types YAML and JSON have.
+// fieldText is the text of a value of `fields`: of a string, a boolean or a number, the types YAML and JSON have. White
+// space around it goes: it is the line break at the end of a file, and an attribute that ends with one equals nothing.
 func fieldText(value any) (string, error) {
 	switch v := value.(type) {
 	case string:
-		return v, nil
+		return strings.TrimSpace(v), nil
 	case bool:
 		return strconv.FormatBool(v), nil
 	case int, int64, uint64:
@@ -131,7 +134,8 @@ func fieldBool(value any) (result, ok bool) {
 	case bool:
 		return v, true
 	case string:
-		return strings.EqualFold(v, "true"), strings.EqualFold(v, "true") || strings.EqualFold(v, "false")
+		text := strings.TrimSpace(v)
+		return strings.EqualFold(text, "true"), strings.EqualFold(text, "true") || strings.EqualFold(text, "false")
 	default:
 		return false, false
 	}

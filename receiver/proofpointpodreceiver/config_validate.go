@@ -120,7 +120,7 @@ func (cfg *Config) validateEvents() error {
 		case seen[event] == 2:
 			errs = append(errs, fmt.Errorf("supported_events: %q is written more than once; once is enough", event))
 		case seen[event] == 1 && !slices.Contains(podlog.EventTypes(), event):
-			errs = append(errs, fmt.Errorf("supported_events: %q is no event type; allowed: %s, in lower case", event, allowed))
+			errs = append(errs, fmt.Errorf("supported_events: %q is not an event type; allowed: %s, in lower case", event, allowed))
 		}
 	}
 	return errors.Join(errs...)
@@ -151,7 +151,7 @@ func (cfg *Config) validateEndpoint() error {
 		errs = append(errs, errors.New("endpoint: the port must be from 1 to 65535"))
 	}
 	if u.User != nil {
-		errs = append(errs, errors.New("endpoint: must not hold a user or password; the token belongs into api_secret"))
+		errs = append(errs, errors.New("endpoint: must not hold a user or password; the token belongs in api_secret"))
 	}
 	if u.Fragment != "" {
 		errs = append(errs, errors.New("endpoint: must not hold a fragment (#…)"))
@@ -207,7 +207,9 @@ func (cfg *Config) validateHeaders() error {
 		canonical := http.CanonicalHeaderKey(name)
 		shown := validNamePrefix(name)
 		switch {
-		case name == "" || shown != name:
+		case name == "":
+			errs = append(errs, errors.New("headers: a name is empty; give the header a name"))
+		case shown != name:
 			errs = append(errs, fmt.Errorf("headers: the name that begins %q is not allowed; a header's name holds letters, "+
 				"digits and hyphens, and the value is written behind it", shown))
 		case handshakeHeader(canonical) != "":
@@ -229,9 +231,9 @@ func (cfg *Config) validateHeaders() error {
 func handshakeHeader(canonical string) string {
 	switch canonical {
 	case "Authorization":
-		return "the token belongs into api_secret, or comes from the extension in auth"
+		return "the token belongs in api_secret, or comes from the extension in auth"
 	case "Proxy-Authorization":
-		return "the proxy's user and password belong into proxy_url"
+		return "the proxy's user and password belong in proxy_url"
 	case "Host", "Upgrade", "Connection", "Content-Length", "Transfer-Encoding", "Trailer":
 		return "the receiver sets it for the handshake"
 	}
