@@ -217,6 +217,12 @@ func TestConfig_namesEveryMistake(t *testing.T) {
 	}
 }
 
+func TestConfig_intervalsDoNotMatterWithoutRetries(t *testing.T) {
+	cfg, err := load(overlay(t, parseYAML(t, "{retry_on_failure: {enabled: false, initial_interval: 0, multiplier: 0}}").ToStringMap()))
+	require.NoError(t, err)
+	assert.NoError(t, confmap.Validate(cfg))
+}
+
 func TestConfig_refusesWhatItCannotRead(t *testing.T) {
 	for text, want := range map[string]string{
 		"{sinceTime: now}":                     "has invalid keys: sinceTime",
