@@ -3,6 +3,7 @@ package proofpointpodreceiver
 import (
 	"context"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"runtime"
@@ -35,6 +36,8 @@ type source struct {
 	next     consumer.Logs
 	obs      *receiverhelper.ObsReport
 	metrics  *metadata.TelemetryBuilder
+	// dial is set by tests that have a network of their own.
+	dial func(ctx context.Context, network, address string) (net.Conn, error)
 
 	// The following belong to Start and Shutdown, which the collector calls one after the other.
 	health  *health.Source
@@ -168,6 +171,7 @@ func (s *source) newClient(ctx context.Context) (*podlog.Client, error) {
 		HandshakeTimeout: s.config.HandshakeTimeout,
 		Keepalive:        podlog.Keepalive(s.config.Keepalive),
 		MaxRecordSize:    s.config.MaxRecordSize,
+		Dial:             s.dial,
 	}
 	if client.TLS, err = s.config.TLS.LoadTLSConfig(ctx); err != nil {
 		return nil, fmt.Errorf("tls: %w", err)

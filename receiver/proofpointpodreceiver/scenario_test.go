@@ -1,0 +1,294 @@
+package proofpointpodreceiver
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/component/componentstatus"
+	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/confmap"
+	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/receiver/receivertest"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/proofpointpod/otelcol/internal/podlog"
+	"github.com/proofpointpod/otelcol/internal/podsim"
+	"github.com/proofpointpod/otelcol/receiver/proofpointpodreceiver/internal/metadata"
+)
+
+// scenario is a source, made by the factory, on a simulated service, with TLS over a network in memory, in a synctest
+// bubble: time passes only while everybody waits, and hours take no time.
+type scenario struct {
+	t         *testing.T
+	service   *podsim.Service
+	network   *podsim.Pipe
+	config    *Config
+	sink      *sink
+	host      *host
+	telemetry *componenttest.Telemetry
+	logs      *observer.ObservedLogs
+	source    *source
+}
+
+// play runs a scenario of a source of messages. set may change the service and the configuration before they start.
+func play(t *testing.T, options podsim.Options, set func(*scenario), story func(*scenario)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		s := &scenario{
+			t:         t,
+			service:   podsim.New(options),
+			network:   podsim.NewPipe(),
+			config:    createDefaultConfig().(*Config),
+			sink:      newSink(),
+			host:      &host{},
+			telemetry: componenttest.NewTelemetry(),
+		}
+		defer func() { require.NoError(t, s.telemetry.Shutdown(context.Background())) }()
+		defer s.service.Close()
+
+		ca, err := podsim.NewCA()
+		require.NoError(t, err)
+		serving, err := ca.ServerConfig(podsim.Hosts()...)
+		require.NoError(t, err)
+		s.service.Start(s.network, serving)
+		s.config.TLS.CAFile = filepath.Join(t.TempDir(), "ca.pem")
+		require.NoError(t, os.WriteFile(s.config.TLS.CAFile, ca.PEM(), 0o600))
+		s.config.ClusterID = podsim.ClusterID
+		s.config.APISecret = podsim.Token
+		s.config.SupportedEvents = []podlog.EventType{podlog.Message}
+		if set != nil {
+			set(s)
+		}
+		require.NoError(t, confmap.Validate(s.config))
+		s.start()
+		defer s.shutdown()
+		story(s)
+		assert.NotContains(t, s.said(), podsim.Token, "a secret was printed")
+	})
+}
+
+func (s *scenario) start() {
+	s.t.Helper()
+	core, logs := observer.New(zapcore.DebugLevel)
+	s.logs = logs
+	settings := receivertest.NewNopSettings(metadata.Type)
+	settings.TelemetrySettings = s.telemetry.NewTelemetrySettings()
+	settings.Logger = zap.New(core)
+	settings.BuildInfo = component.BuildInfo{Command: "otelcol-test", Version: "1.2.3"}
+	created, err := NewFactory().CreateLogs(context.Background(), settings, s.config, s.sink)
+	require.NoError(s.t, err)
+	s.source = created.(*source)
+	if s.source.dial == nil {
+		s.source.dial = s.network.DialContext
+	}
+	require.NoError(s.t, s.source.Start(context.Background(), s.host))
+}
+
+// shutdown ends the source and checks that nothing is reported meanwhile, or afterwards.
+func (s *scenario) shutdown() {
+	s.t.Helper()
+	synctest.Wait()
+	before := len(s.host.all())
+	require.NoError(s.t, s.source.Shutdown(context.Background()))
+	synctest.Wait()
+	assert.Len(s.t, s.host.all(), before, "a status was reported from Shutdown")
+}
+
+// elapse lets time pass, and everybody do what is due.
+func (s *scenario) elapse(d time.Duration) {
+	<-time.After(d)
+	synctest.Wait()
+}
+
+// until waits for a condition, for two hours at the most.
+func (s *scenario) until(what string, condition func() bool) {
+	s.t.Helper()
+	for range 2 * 60 * 60 * 10 {
+		synctest.Wait()
+		if condition() {
+			return
+		}
+		<-time.After(100 * time.Millisecond)
+	}
+	require.FailNow(s.t, "waited two hours in vain", "for %s\nstatus: %v\nlog:\n%s", what, s.host.last(), s.said())
+}
+
+// collects waits until everything that the service produced has arrived, and checks that it did so once and unchanged.
+func (s *scenario) collects(t podlog.EventType) {
+	s.t.Helper()
+	produced := s.service.Produced(t)
+	s.until(fmt.Sprintf("%d records", len(produced)), func() bool { return len(s.sink.bodies(t)) >= len(produced) })
+	s.elapse(time.Second)
+	require.ElementsMatch(s.t, texts(produced), s.sink.bodies(t))
+}
+
+// state waits until the source reports a state.
+func (s *scenario) state(want string) *componentstatus.Event {
+	s.t.Helper()
+	s.until("state "+want, func() bool { return attr(s.host.last(), "state") == want })
+	return s.host.last()
+}
+
+// said is all that was logged and reported.
+func (s *scenario) said() string {
+	var text string
+	for _, entry := range s.logs.All() {
+		text += fmt.Sprintln(entry.Level, entry.Message, entry.ContextMap())
+	}
+	for _, event := range s.host.all() {
+		text += fmt.Sprintln(event.Status(), event.Err(), event.Attributes().AsRaw())
+	}
+	return text
+}
+
+// handshakes lists the status of each handshake of an event type.
+func (s *scenario) handshakes(t podlog.EventType) []int {
+	var list []int
+	for _, h := range s.service.Handshakes() {
+		if h.Type == t {
+			list = append(list, h.Status)
+		}
+	}
+	return list
+}
+
+func texts(payloads [][]byte) []string {
+	list := make([]string, len(payloads))
+	for i, p := range payloads {
+		list[i] = string(p)
+	}
+	return list
+}
+
+func attr(event *componentstatus.Event, key string) any {
+	if event == nil {
+		return nil
+	}
+	return event.Attributes().AsRaw()[key]
+}
+
+// host is a collector that keeps the statuses that are reported to it.
+type host struct {
+	extensions map[component.ID]component.Component
+
+	mu     sync.Mutex
+	events []*componentstatus.Event
+}
+
+func (h *host) GetExtensions() map[component.ID]component.Component { return h.extensions }
+
+func (h *host) Report(event *componentstatus.Event) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.events = append(h.events, event)
+}
+
+func (h *host) all() []*componentstatus.Event {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.events)
+}
+
+func (h *host) last() *componentstatus.Event {
+	events := h.all()
+	if len(events) == 0 {
+		return nil
+	}
+	return events[len(events)-1]
+}
+
+// states lists the states that were reported.
+func (h *host) states() []string {
+	var list []string
+	for _, event := range h.all() {
+		list = append(list, attr(event, "state").(string))
+	}
+	return list
+}
+
+// sink is a pipeline that does with each batch what answer says, and keeps those that it accepts.
+type sink struct {
+	mu       sync.Mutex
+	answer   func(context.Context, plog.Logs) error // nil: accept
+	offered  int
+	accepted []plog.Logs
+}
+
+func newSink() *sink { return &sink{} }
+
+func (s *sink) Capabilities() consumer.Capabilities { return consumer.Capabilities{MutatesData: true} }
+
+func (s *sink) ConsumeLogs(ctx context.Context, logs plog.Logs) error {
+	s.mu.Lock()
+	s.offered++
+	answer := s.answer
+	s.mu.Unlock()
+	if answer != nil {
+		if err := answer(ctx, logs); err != nil {
+			return err
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.accepted = append(s.accepted, logs)
+	return nil
+}
+
+// answers sets what the pipeline does from now on.
+func (s *sink) answers(answer func(context.Context, plog.Logs) error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.answer = answer
+}
+
+// offers is how many batches came, those refused included.
+func (s *sink) offers() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.offered
+}
+
+func (s *sink) batches() []plog.Logs {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.accepted)
+}
+
+// records lists the records of an event type, in order.
+func (s *sink) records(t podlog.EventType) []plog.LogRecord {
+	var list []plog.LogRecord
+	for _, logs := range s.batches() {
+		for _, resource := range logs.ResourceLogs().All() {
+			for _, scope := range resource.ScopeLogs().All() {
+				for _, r := range scope.LogRecords().All() {
+					if id, ok := r.Attributes().Get("_siemEventID"); !ok || id.Str() == t.EventID() {
+						list = append(list, r)
+					}
+				}
+			}
+		}
+	}
+	return list
+}
+
+// bodies lists the bodies of the records of an event type, in order.
+func (s *sink) bodies(t podlog.EventType) []string {
+	var list []string
+	for _, r := range s.records(t) {
+		list = append(list, r.Body().AsString())
+	}
+	return list
+}
