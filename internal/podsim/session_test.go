@@ -44,15 +44,16 @@ func TestSession_livesOnPings(t *testing.T) {
 		var pongs []time.Duration
 		start := time.Now()
 		conn.SetPongHandler(func(string) error { pongs = append(pongs, time.Since(start)); return nil })
-		for range 4 {
-			time.AfterFunc(0, func() {})
-			require.NoError(t, conn.WriteControl(websocket.PingMessage, nil, time.Time{}))
-			synctest.Wait()
-			<-time.After(4 * time.Minute)
+		for i := range 4 {
+			time.AfterFunc(time.Duration(i)*4*time.Minute, func() {
+				assert.NoError(t, conn.WriteControl(websocket.PingMessage, nil, time.Time{}))
+			})
 		}
-		w.Push(podlog.Message, records(0, 1)...)
+		time.AfterFunc(16*time.Minute, func() { w.Push(podlog.Message, records(0, 1)...) })
 		read(t, conn, 1)
-		assert.Len(t, pongs, 4)
+		assert.Equal(t, []time.Duration{
+			20 * time.Second, 4*time.Minute + 20*time.Second, 8*time.Minute + 20*time.Second, 12*time.Minute + 20*time.Second,
+		}, pongs)
 		assert.Equal(t, 4, w.Sessions()[0].Pings)
 	})
 }

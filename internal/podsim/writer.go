@@ -67,6 +67,7 @@ func (c *session) next() job {
 	case len(c.pongs) > 0 && !time.Now().Before(c.pongs[0].due):
 		p := c.pongs[0]
 		c.pongs = c.pongs[1:]
+		c.active = time.Now()
 		return job{pong: &p}
 	case len(records) > 0:
 		return job{records: records, start: start}
