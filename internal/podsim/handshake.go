@@ -2,6 +2,7 @@ package podsim
 
 import (
 	"crypto/tls"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"net"
@@ -116,6 +117,8 @@ func (s *Service) check(r *http.Request) (*span, answer) {
 		return no(http.StatusMethodNotAllowed, "Method not allowed")
 	case !websocket.IsWebSocketUpgrade(r):
 		return no(http.StatusNotFound, "Not a WebSocket upgrade")
+	case !wellFormed(r):
+		return no(http.StatusBadRequest, "Bad WebSocket handshake")
 	case query.Get("cid") == "":
 		return no(http.StatusBadRequest, "Missing cid")
 	case !slices.Contains(podlog.EventTypes(), t):
@@ -137,6 +140,12 @@ func (s *Service) check(r *http.Request) (*span, answer) {
 		return no(http.StatusUnauthorized, "No licence")
 	}
 	return archive, answer{}
+}
+
+// wellFormed tells whether an upgrade request has the version and the key that RFC 6455 wants.
+func wellFormed(r *http.Request) bool {
+	key, err := base64.StdEncoding.DecodeString(r.Header.Get("Sec-Websocket-Key"))
+	return err == nil && len(key) == 16 && r.Header.Get("Sec-Websocket-Version") == "13"
 }
 
 // bearer is the token of a request.
@@ -206,6 +215,10 @@ func (s *Service) claim(key slotKey, archive *span) (*session, bool) {
 		tail:   s.opts.CloseTail,
 		orders: make(chan Action, 1),
 	}
+	if len(s.sessions) >= 2*keep {
+		s.sessions = s.withoutOldest()
+	}
+	s.sessions = append(s.sessions, c)
 	if archive != nil {
 		c.archive = s.archived(c.log, *archive, now)
 		return c, true
@@ -218,32 +231,23 @@ func (s *Service) claim(key slotKey, archive *span) (*session, bool) {
 	return c, true
 }
 
-// open upgrades the connection and serves the session on it.
+// open upgrades the connection and serves the session on it. What a client can see of the answer is in the books
+// before the answer goes out.
 func (s *Service) open(w http.ResponseWriter, r *http.Request, c *session) {
+	s.note(r, http.StatusSwitchingProtocols)
 	upgrader := websocket.Upgrader{
 		WriteBufferSize:   32 << 10,
 		EnableCompression: s.opts.Compression,
 		CheckOrigin:       func(*http.Request) bool { return true },
-		Error: func(w http.ResponseWriter, r *http.Request, status int, reason error) {
-			s.refuse(w, r, answer{status: status, body: reason.Error() + "\r\n"})
-		},
 	}
 	// A hijacked answer gets no Date from net/http.
 	conn, err := upgrader.Upgrade(w, r, http.Header{"Date": {time.Now().UTC().Format(http.TimeFormat)}})
 	if err != nil {
-		s.mu.Lock()
-		c.slot.busy = false
-		s.unlockAndWake()
+		c.settle(ending{by: "client gone"})
+		c.over()
 		return
 	}
 	c.conn = conn
-	s.note(r, http.StatusSwitchingProtocols)
-	s.mu.Lock()
-	if len(s.sessions) >= 2*keep {
-		s.sessions = s.withoutOldest()
-	}
-	s.sessions = append(s.sessions, c)
-	s.unlockAndWake()
 	c.run()
 }
 

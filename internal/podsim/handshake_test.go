@@ -1,6 +1,7 @@
 package podsim_test
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"testing"
@@ -30,11 +31,13 @@ func TestHandshake_answersAsTheTableSays(t *testing.T) {
 			query  string
 			token  string
 			plain  bool // no upgrade
+			key    string
 			want   int
 		}{
 			{name: "wrong path, even without a token", path: "/v2/stream", query: good, want: 404},
 			{name: "not GET", method: http.MethodPost, query: good, token: podsim.Token, want: 405},
 			{name: "no upgrade", query: good, token: podsim.Token, plain: true, want: 404},
+			{name: "bad key", query: good, token: podsim.Token, key: "x", want: 400},
 			{name: "no cid", query: "type=message", token: podsim.Token, want: 400},
 			{name: "no type", query: "cid=" + podsim.ClusterID, token: podsim.Token, want: 400},
 			{name: "wrong type, even without a token", query: "cid=" + podsim.ClusterID + "&type=mail", want: 400},
@@ -60,7 +63,7 @@ func TestHandshake_answersAsTheTableSays(t *testing.T) {
 				r.Header.Set("Connection", "Upgrade")
 				r.Header.Set("Upgrade", "websocket")
 				r.Header.Set("Sec-WebSocket-Version", "13")
-				r.Header.Set("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")
+				r.Header.Set("Sec-WebSocket-Key", cmp.Or(c.key, "dGhlIHNhbXBsZSBub25jZQ=="))
 			}
 			answer, err := client.Do(r)
 			require.NoError(t, err, c.name)

@@ -60,6 +60,11 @@ func (c *session) run() {
 	c.end(c.supervise(read, written), read, written)
 	_ = c.bare().Close()
 	both.Wait()
+	c.over()
+}
+
+// over marks the end of everything.
+func (c *session) over() {
 	c.svc.mu.Lock()
 	c.gone = true
 	c.svc.unlockAndWake()

@@ -61,7 +61,7 @@ func (c *session) next() job {
 	case closed:
 		c.tail -= len(records)
 		return job{records: records, start: start}
-	case c.over():
+	case c.enough():
 		e := c.scripted()
 		return job{end: &e}
 	case len(c.pongs) > 0 && !time.Now().Before(c.pongs[0].due):
@@ -86,8 +86,8 @@ func (c *session) echo() *ending {
 	return &ending{by: "client close", action: Close, code: c.info.CloseCode, clean: true}
 }
 
-// over tells whether the step's number of records is on the wire. Call it with Service.mu held.
-func (c *session) over() bool {
+// enough tells whether the step's number of records is on the wire. Call it with Service.mu held.
+func (c *session) enough() bool {
 	if !c.step.Do.ends() {
 		return false
 	}
