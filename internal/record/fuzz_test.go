@@ -1,0 +1,119 @@
+package record
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+)
+
+// seeds are frames of every kind, whole and cut, for the fuzz targets and the differential tests.
+var seeds = []string{
+	"", " \r\n", "{}", "[]", "null", "{}\n{}", "x\n{}\ny", "{\n}\n{\n}\n",
+	`{"a":[1,-0,1.5e3,1E-2,-2.0e+1],"b":{"c":[true,false,null]},"d":"","":0}`,
+	`{"ts":"2020-11-05T12:59:24.904391+0100","guid":"x"}` + "\r\n" + `{"a":{"ts":"1"},"\u0074s":"2024-02-29T00:00:00Z"}`,
+	`{"a":"\"\\\/\b\f\n\r\t\u00e9\ud83d\ude00\ud83d\u0000","long enough for a word, and more":"ü€😀"}`,
+	`{"a":01}`, `{"a":1.}`, `{"a":.5}`, `{"a":+1}`, `{"a":1e}`, `{"a":--1}`, `{"a":tru}`, `{"a":nulll}`, `{"a":True}`,
+	`{"a":"\x"}`, `{"a":"\u12g4"}`, "{\"a\":\"\t\"}", "{\"a\":\"\x7f\"}", "{\"a\":\"\xff\"}", `{"a" 1}`, `{"a":1 "b":2}`, `{a:1}`,
+	`{"a":1,}`, `{,}`, `{"a":[,]}`, `{"a":[1,]}`, `{"a":[}`, `{"a":{]}`, `{"a":}`, `{"a"}`, `{1:2}`, `{"a":1}}`, `{"a":1};`,
+	"\ufeff{}", "{}\x00", "{\v}", "{\u00a0}", `{"a":1}{"b":2}`, `{"a":"` + "b\n" + `"}`, "{\"a\":\"é\xc3",
+}
+
+// isCleanObject is the reference: one JSON object in valid UTF-8.
+func isCleanObject(text string) bool {
+	return json.Valid([]byte(text)) && utf8.ValidString(text) && strings.HasPrefix(strings.TrimLeft(text, " \t\r\n"), "{")
+}
+
+// withoutBlanks removes the blanks of JSON, inside strings too.
+var withoutBlanks = strings.NewReplacer(" ", "", "\t", "", "\r", "", "\n", "").Replace
+
+// checkSplit checks what holds for every frame.
+func checkSplit(t *testing.T, frame string, truncated bool) {
+	t.Helper()
+	records := Split(nil, []byte(frame), truncated, observed)
+
+	bodies := ""
+	for i, r := range records {
+		bodies += r.Body
+		want := InvalidJSON
+		switch {
+		case truncated && i == len(records)-1:
+			want = Truncated
+		case isCleanObject(r.Body):
+			want = ""
+		}
+		if r.Problem != want {
+			t.Errorf("record %d of %q, %q: problem %q, want %q", i, frame, r.Body, r.Problem, want)
+		}
+		switch {
+		case isCleanObject(r.Body):
+			if got, want := r.Timestamp, referenceTS(r.Body); got != want {
+				t.Errorf("record %d of %q, %q: timestamp %d, want %d", i, frame, r.Body, got, want)
+			}
+		case r.Timestamp != 0 && (r.Problem != Truncated || !utf8.ValidString(r.Body)):
+			t.Errorf("record %d of %q, %q: a timestamp %d", i, frame, r.Body, r.Timestamp)
+		}
+		if r.Observed != pcommon.NewTimestampFromTime(observed) {
+			t.Errorf("record %d of %q: observed %d", i, frame, r.Observed)
+		}
+	}
+
+	// No byte is lost, but those of a rune that was cut.
+	got, want := withoutBlanks(bodies), withoutBlanks(frame)
+	lost := 0
+	if truncated {
+		lost = utf8.UTFMax - 1
+	}
+	if !strings.HasPrefix(want, got) || len(want)-len(got) > lost {
+		t.Errorf("the records of %q hold %q", frame, bodies)
+	}
+
+	text := strings.TrimSuffix(strings.TrimSuffix(frame, "\n"), "\r")
+	if !strings.HasSuffix(frame, "\n") {
+		text = frame
+	}
+	if isCleanObject(text) && (len(records) != 1 || records[0].Body != text) {
+		t.Errorf("the object %q is split: %q", text, records)
+	}
+}
+
+// referenceTS is the timestamp of a clean object, by encoding/json and time.Parse.
+func referenceTS(body string) pcommon.Timestamp {
+	var object map[string]any
+	if err := json.Unmarshal([]byte(body), &object); err != nil {
+		return 0
+	}
+	ts, _ := object["ts"].(string)
+	return referenceTimestamp(ts)
+}
+
+func FuzzSplit(f *testing.F) {
+	for _, seed := range seeds {
+		f.Add([]byte(seed), false)
+		f.Add([]byte(seed), true)
+	}
+	f.Fuzz(func(t *testing.T, frame []byte, truncated bool) {
+		checkSplit(t, string(frame), truncated)
+	})
+}
+
+// A record is cut at each of its bytes, each of its bytes is left out, and each is replaced: encoding/json must agree on
+// what is an object, and no byte may be lost.
+func TestSplit_agreesWithEncodingJSON(t *testing.T) {
+	frames := append([]string{sample(t, "audit"), sample(t, "maillog")}, seeds...)
+	frames = append(frames, seeds[8]+"\n"+seeds[10])
+	for _, frame := range frames {
+		for i := range len(frame) {
+			for _, truncated := range []bool{false, true} {
+				checkSplit(t, frame[:i], truncated)
+				checkSplit(t, frame[:i]+frame[i+1:], truncated)
+				for _, c := range "\x00\x1f \n\"\\{}[],:0-eu\x7f" {
+					checkSplit(t, frame[:i]+string(c)+frame[i+1:], truncated)
+				}
+				checkSplit(t, frame[:i]+"\x80"+frame[i+1:], truncated)
+			}
+		}
+	}
+}
