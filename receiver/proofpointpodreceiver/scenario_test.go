@@ -3,6 +3,7 @@ package proofpointpodreceiver
 import (
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -41,6 +42,8 @@ type scenario struct {
 	telemetry *componenttest.Telemetry
 	logs      *observer.ObservedLogs
 	source    *source
+	// dial takes the place of network.
+	dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // play runs a scenario of a source of messages. set may change the service and the configuration before they start.
@@ -91,8 +94,9 @@ func (s *scenario) start() {
 	created, err := NewFactory().CreateLogs(context.Background(), settings, s.config, s.sink)
 	require.NoError(s.t, err)
 	s.source = created.(*source)
-	if s.source.dial == nil {
-		s.source.dial = s.network.DialContext
+	s.source.dial = s.network.DialContext
+	if s.dial != nil {
+		s.source.dial = s.dial
 	}
 	require.NoError(s.t, s.source.Start(context.Background(), s.host))
 }
