@@ -34,16 +34,14 @@ const (
 // problemAttribute is the attribute of a log record that carries its Problem.
 const problemAttribute = "proofpointpod.problem"
 
-// siemAttributes is the number of attributes that putSIEM sets.
-const siemAttributes = 5
-
-// Format says how the records of one stream look as pdata. It is not changed while Logs runs; then Logs may be called
-// by several goroutines at once.
+// Format says how the records of one stream look as pdata. Logs may be called by several goroutines at once, while
+// nobody changes a field.
 type Format struct {
 	EventType podlog.EventType
 	Body      Body
 	SIEM      SIEM
-	// Resource holds the attributes of the resource, without those of SIEM. It is copied into each batch.
+	// Resource holds the attributes of the resource, without those of SIEM. It is copied into each batch. It must be a
+	// map made by pcommon.NewMap.
 	Resource pcommon.Map
 	// ScopeName and ScopeVersion are those of the component.
 	ScopeName, ScopeVersion string
@@ -52,11 +50,12 @@ type Format struct {
 // Logs builds one batch: a resource with one scope, and in it the records in their order. Each call builds all of it
 // anew, so that a batch that was passed on, and maybe changed since, can be built again.
 func (f *Format) Logs(records []Record) plog.Logs {
+	b := batch{format: f, eventID: f.EventType.EventID()}
 	logs := plog.NewLogs()
 	resource := logs.ResourceLogs().AppendEmpty()
 	f.Resource.CopyTo(resource.Resource().Attributes())
 	if f.SIEM == SIEMResource {
-		f.putSIEM(resource.Resource().Attributes())
+		b.putSIEM(resource.Resource().Attributes())
 	}
 	scope := resource.ScopeLogs().AppendEmpty()
 	scope.Scope().SetName(f.ScopeName)
@@ -65,47 +64,44 @@ func (f *Format) Logs(records []Record) plog.Logs {
 	out := scope.LogRecords()
 	out.EnsureCapacity(len(records))
 	for i := range records {
-		f.put(out.AppendEmpty(), &records[i])
+		b.put(out.AppendEmpty(), &records[i])
 	}
 	return logs
 }
 
-func (f *Format) put(out plog.LogRecord, r *Record) {
-	out.SetTimestamp(r.Timestamp)
-	out.SetObservedTimestamp(r.Observed)
-	switch {
-	case r.Problem != "" && !utf8.ValidString(r.Body):
-		out.Body().SetEmptyBytes().FromRaw([]byte(r.Body))
-	case r.Problem == "" && f.Body == BodyMap:
-		putMap(out.Body().SetEmptyMap(), r.Body)
-	default:
-		out.Body().SetStr(r.Body)
-	}
+// batch is what the records of one batch share while it is built.
+type batch struct {
+	format  *Format
+	eventID string
+	mapper  mapper
+}
 
-	attributes := 0
-	if f.SIEM == SIEMRecord {
-		attributes += siemAttributes
+func (b *batch) put(dst plog.LogRecord, r *Record) {
+	dst.SetTimestamp(r.Timestamp)
+	dst.SetObservedTimestamp(r.Observed)
+	switch {
+	case r.Problem == "" && b.format.Body == BodyMap:
+		b.mapper.put(dst.Body().SetEmptyMap(), r.Body)
+	case r.Problem != "" && !utf8.ValidString(r.Body):
+		dst.Body().SetEmptyBytes().FromRaw([]byte(r.Body))
+	default:
+		dst.Body().SetStr(r.Body)
+	}
+	if b.format.SIEM == SIEMRecord {
+		b.putSIEM(dst.Attributes())
 	}
 	if r.Problem != "" {
-		attributes++
-	}
-	if attributes > 0 {
-		out.Attributes().EnsureCapacity(attributes)
-	}
-	if f.SIEM == SIEMRecord {
-		f.putSIEM(out.Attributes())
-	}
-	if r.Problem != "" {
-		out.Attributes().PutStr(problemAttribute, string(r.Problem))
+		dst.Attributes().PutStr(problemAttribute, string(r.Problem))
 	}
 }
 
-// putSIEM sets the attributes by which Sumo Logic's PoD app and Cloud SIEM find the records.
-func (f *Format) putSIEM(attributes pcommon.Map) {
-	attributes.EnsureCapacity(attributes.Len() + siemAttributes)
-	attributes.PutStr("_siemVendor", "Proofpoint")
-	attributes.PutStr("_siemProduct", "POD")
-	attributes.PutStr("_siemFormat", "JSON")
-	attributes.PutStr("_siemEventID", f.EventType.EventID())
-	attributes.PutStr("_siemForward", "true")
+// putSIEM adds the attributes by which Sumo Logic's PoD app and Cloud SIEM find the records.
+func (b *batch) putSIEM(dst pcommon.Map) {
+	const siemAttributes = 5
+	dst.EnsureCapacity(dst.Len() + siemAttributes)
+	dst.PutStr("_siemVendor", "Proofpoint")
+	dst.PutStr("_siemProduct", "POD")
+	dst.PutStr("_siemFormat", "JSON")
+	dst.PutStr("_siemEventID", b.eventID)
+	dst.PutStr("_siemForward", "true")
 }

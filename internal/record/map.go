@@ -7,57 +7,116 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 )
 
-// putMap parses the one object in text into dst, which is empty. The object must have been scanned.
-//
-// The order of the keys is kept, and the last of several values under one key wins, in the place of the first. Texts
-// share the memory of text, unless they hold escapes. A number that is written as an integer and fits an int64 is one;
-// so -0 is 0. Any other number is a double, or its text if no double is that large.
-func putMap(dst pcommon.Map, text string) {
-	m := mapper{text: text}
-	m.skipSpace()
-	m.object(dst)
-}
+// wideObject is the number of keys above which an object is built with a hash map: pcommon.Map compares each key that
+// is put into it with all that are there, and some keys of a message are chosen by the sender of the mail.
+const wideObject = 256
 
-// mapper walks over the text of a record. Since the text is known to be an object, it looks only at what decides which
-// way to go.
+// mapper parses the text of records into maps. Since the text is known to be an object, it looks only at what decides
+// which way to go. Its memory serves one record after the other; one goroutine uses it.
+//
+// The order of the keys is kept, except in an object of more than wideObject keys. The last of several values under one
+// key wins, in the place of the first. Strings share the memory of the text, unless they hold escapes. A number that is
+// written as an integer and fits an int64 is one; so -0 is 0. Any other number is a double, or its text if no double is
+// that large.
 type mapper struct {
 	text string
 	i    int // the next byte
+
+	sizes []int // the number of members of each container, in the order in which they begin
+	next  int   // the container that begins next
+	open  []int // while sizes are counted: the containers that have begun and not ended
 }
 
-func (m *mapper) skipSpace() { m.i = skipSpace(m.text, m.i) }
+// put parses the one object in text into dst, which is empty. The object must have been scanned.
+func (m *mapper) put(dst pcommon.Map, text string) {
+	m.text, m.i, m.next = text, skipSpace(text, 0), 0
+	m.count()
+	m.object(dst)
+}
 
-// more says whether a container has another member, and steps over the comma before it, or over the closing byte.
+// count counts the members of all containers, so that each is allocated once and in its size.
+func (m *mapper) count() {
+	m.sizes, m.open = m.sizes[:0], m.open[:0]
+	for i := m.i; i < len(m.text); {
+		switch m.text[i] {
+		case '"':
+			i, _ = scanString(m.text, i)
+			continue
+		case '{', '[':
+			m.open = append(m.open, len(m.sizes))
+			m.sizes = append(m.sizes, 1)
+			if c := m.text[skipSpace(m.text, i+1)]; c == '}' || c == ']' {
+				m.sizes[len(m.sizes)-1] = 0
+			}
+		case '}', ']':
+			m.open = m.open[:len(m.open)-1]
+		case ',':
+			m.sizes[m.open[len(m.open)-1]]++
+		}
+		i++
+	}
+}
+
+// enter steps into a container and returns the number of its members.
+func (m *mapper) enter() int {
+	m.i++
+	m.next++
+	return m.sizes[m.next-1]
+}
+
+// more says whether the container has another member, and steps to it, or out of the container.
 func (m *mapper) more() bool {
-	m.skipSpace()
-	c := m.text[m.i]
-	if c == '}' || c == ']' {
+	m.i = skipSpace(m.text, m.i)
+	switch m.text[m.i] {
+	case '}', ']':
 		m.i++
 		return false
-	}
-	if c == ',' {
-		m.i++
-		m.skipSpace()
+	case ',':
+		m.i = skipSpace(m.text, m.i+1)
 	}
 	return true
 }
 
 func (m *mapper) object(dst pcommon.Map) {
-	m.i++
+	size := m.enter()
+	if size > wideObject {
+		m.wideObject(dst, size)
+		return
+	}
+	dst.EnsureCapacity(size)
 	for m.more() {
-		key := m.string()
-		m.skipSpace()
-		m.i++ // the colon
-		m.skipSpace()
-		m.value(dst.PutEmpty(key))
+		m.value(dst.PutEmpty(m.key()))
+	}
+}
+
+// wideObject does the same as object in a time that grows with the size, not with its square.
+func (m *mapper) wideObject(dst pcommon.Map, size int) {
+	values := make(map[string]pcommon.Value, size)
+	keys := make(map[string]any, size)
+	for m.more() {
+		key, value := m.key(), pcommon.NewValueEmpty()
+		m.value(value)
+		keys[key], values[key] = nil, value
+	}
+	_ = dst.FromRaw(keys) // without values, it cannot fail
+	for key, value := range dst.All() {
+		values[key].MoveTo(value)
 	}
 }
 
 func (m *mapper) array(dst pcommon.Slice) {
-	m.i++
+	dst.EnsureCapacity(m.enter())
 	for m.more() {
 		m.value(dst.AppendEmpty())
 	}
+}
+
+// key steps over a key and its colon.
+func (m *mapper) key() string {
+	key := m.string()
+	m.i = skipSpace(m.text, m.i)
+	m.i = skipSpace(m.text, m.i+1)
+	return key
 }
 
 func (m *mapper) value(dst pcommon.Value) {

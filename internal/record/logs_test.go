@@ -1,0 +1,206 @@
+package record
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+
+	"github.com/proofpointpod/otelcol/internal/podlog"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// format is that of a stream of messages with the default configuration.
+func format() *Format {
+	resource := pcommon.NewMap()
+	resource.PutStr("service.name", "proofpoint-on-demand")
+	resource.PutStr("proofpoint.cluster_id", "example_cluster")
+	resource.PutStr("_source", "proofpointpod")
+	resource.PutStr("_sourceName", "proofpointpod")
+	resource.PutStr("_sourceCategory", "mail/gateway")
+	resource.PutStr("team", "blue")
+	return &Format{
+		EventType:    podlog.Message,
+		Body:         BodyText,
+		SIEM:         SIEMRecord,
+		Resource:     resource,
+		ScopeName:    "github.com/proofpointpod/otelcol/receiver/proofpointpodreceiver",
+		ScopeVersion: "1.2.3",
+	}
+}
+
+// The records of each golden file: clean ones, with and without `ts`, and one of each problem, as text and as bytes.
+func goldenRecords() []Record {
+	var records []Record
+	for _, frame := range []string{
+		`{"guid":"aB3dE6gH9jK2mN5pQ8sT1vW4yZ7-_xYz","ts":"2026-01-12T08:15:30.123456+0100","filter":{"durationSecs":0.25,"msgSizeBytes":48213,"routes":["a","b"],"quarantine":null,"isMsgEncrypted":false}}`,
+		"{ \"subject\" : \"Grüße \\u2709\" }\n",
+		"no JSON",
+		"\xff\x00binary",
+	} {
+		records = Split(records, []byte(frame), false, observed)
+	}
+	for _, frame := range []string{
+		`{"ts":"2026-01-12T08:15:31+01","data":"a lon`,
+		"{\"ts\":\"2026-01-12T08:15:31+01\",\"data\":\"\xfe",
+	} {
+		records = Split(records, []byte(frame), true, observed)
+	}
+	return records
+}
+
+// encode spells out logs as JSON over many lines.
+func encode(t *testing.T, logs plog.Logs) string {
+	encoded, err := (&plog.JSONMarshaler{}).MarshalLogs(logs)
+	require.NoError(t, err)
+	var text bytes.Buffer
+	require.NoError(t, json.Indent(&text, encoded, "", "  "))
+	return text.String() + "\n"
+}
+
+func TestLogs_golden(t *testing.T) {
+	for name, change := range map[string]func(*Format){
+		"text_siem_record":        func(*Format) {},
+		"text_siem_resource":      func(f *Format) { f.SIEM = SIEMResource },
+		"text_siem_none":          func(f *Format) { f.SIEM = SIEMNone },
+		"map_siem_record_maillog": func(f *Format) { f.Body, f.EventType = BodyMap, podlog.Maillog },
+		"map_siem_resource_audit": func(f *Format) { f.Body, f.SIEM, f.EventType = BodyMap, SIEMResource, podlog.Audit },
+		"map_siem_none":           func(f *Format) { f.Body, f.SIEM = BodyMap, SIEMNone },
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := format()
+			change(f)
+			got := encode(t, f.Logs(goldenRecords()))
+
+			path := filepath.Join("testdata", "logs", name+".json")
+			if *update {
+				require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+				require.NoError(t, os.WriteFile(path, []byte(got), 0o644))
+			}
+			want, err := os.ReadFile(path)
+			require.NoError(t, err)
+			assert.Equal(t, string(want), got)
+		})
+	}
+}
+
+func TestLogs_bodyIsTheFrame(t *testing.T) {
+	for _, frame := range append([]string{sample(t, "message")}, seeds...) {
+		records := Split(nil, []byte(frame), false, observed)
+		logs := format().Logs(records).ResourceLogs().At(0).ScopeLogs().At(0).LogRecords()
+		require.Equal(t, len(records), logs.Len())
+		for i := range records {
+			body := logs.At(i).Body()
+			if utf8.ValidString(records[i].Body) {
+				assert.Equal(t, records[i].Body, body.Str(), frame)
+			} else {
+				assert.Equal(t, []byte(records[i].Body), body.Bytes().AsRaw(), frame)
+			}
+		}
+	}
+}
+
+// A batch that was passed on belongs to others, who change it.
+func TestLogs_buildsABatchAgain(t *testing.T) {
+	for _, siem := range []SIEM{SIEMRecord, SIEMResource, SIEMNone} {
+		for _, body := range []Body{BodyText, BodyMap} {
+			f, records := format(), goldenRecords()
+			f.SIEM, f.Body = siem, body
+			first := f.Logs(records)
+			want := encode(t, first)
+
+			resource := first.ResourceLogs().At(0)
+			resource.Resource().Attributes().Clear()
+			resource.Resource().Attributes().PutStr("service.name", "another")
+			for _, r := range resource.ScopeLogs().At(0).LogRecords().All() {
+				if r.Body().Type() == pcommon.ValueTypeBytes {
+					r.Body().Bytes().SetAt(0, 'x')
+				}
+				r.Body().SetStr("changed")
+				r.Attributes().Clear()
+			}
+			require.NotEqual(t, want, encode(t, first))
+			assert.Equal(t, want, encode(t, f.Logs(records)))
+		}
+	}
+}
+
+func TestLogs_stayValidThroughOTLP(t *testing.T) {
+	f := format()
+	f.Body = BodyMap
+	var records []Record
+	for _, seed := range seeds {
+		records = Split(records, []byte(seed), false, observed)
+		records = Split(records, []byte(seed), true, observed)
+	}
+	logs := f.Logs(records)
+	encoded, err := (&plog.ProtoMarshaler{}).MarshalLogs(logs)
+	require.NoError(t, err)
+	decoded, err := (&plog.ProtoUnmarshaler{}).UnmarshalLogs(encoded)
+	require.NoError(t, err)
+	again, err := (&plog.ProtoMarshaler{}).MarshalLogs(decoded)
+	require.NoError(t, err)
+	assert.Equal(t, encoded, again)
+	for _, r := range logs.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().All() {
+		assert.True(t, utf8.ValidString(r.Body().Str()), "%q", r.Body().Str())
+	}
+}
+
+func BenchmarkSplit(b *testing.B) {
+	for _, name := range []string{"message", "maillog"} {
+		b.Run(name, func(b *testing.B) {
+			frame := []byte(sample(b, name) + "\n")
+			var records []Record
+			b.SetBytes(int64(len(frame)))
+			b.ReportAllocs()
+			for b.Loop() {
+				records = Split(records[:0], frame, false, observed)
+			}
+		})
+	}
+	b.Run("message/lines", func(b *testing.B) {
+		frame := []byte(strings.Repeat(sample(b, "message")+"\n", 10))
+		var records []Record
+		b.SetBytes(int64(len(frame)))
+		b.ReportAllocs()
+		for b.Loop() {
+			records = Split(records[:0], frame, false, observed)
+		}
+	})
+}
+
+// BenchmarkLogs builds batches of 100 records; the metrics are for one record.
+func BenchmarkLogs(b *testing.B) {
+	const batch = 100
+	for _, name := range []string{"message", "maillog"} {
+		var records []Record
+		for range batch {
+			records = Split(records, []byte(sample(b, name)), false, observed)
+		}
+		for _, body := range []Body{BodyText, BodyMap} {
+			for _, siem := range []SIEM{SIEMRecord, SIEMResource} {
+				b.Run(name+"/"+string(body)+"/"+string(siem), func(b *testing.B) {
+					f := format()
+					f.Body, f.SIEM = body, siem
+					b.SetBytes(int64(batch * len(records[0].Body)))
+					b.ReportAllocs()
+					for b.Loop() {
+						f.Logs(records)
+					}
+					b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*batch), "ns/record")
+				})
+			}
+		}
+	}
+}
