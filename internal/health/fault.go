@@ -12,12 +12,12 @@ import (
 type ErrorType string
 
 const (
-	// ThirdPartyConfig: the service, or what stands before it, refuses what it was given. Trying the same again does
-	// not help.
+	// ThirdPartyConfig says that the service, or what stands before it, refuses what it was given. Trying the same
+	// again does not help.
 	ThirdPartyConfig ErrorType = "ThirdPartyConfig"
-	// ThirdPartyGeneric: the service or the way to it has trouble. It is tried again.
+	// ThirdPartyGeneric says that the service or the way to it has trouble. It is tried again.
 	ThirdPartyGeneric ErrorType = "ThirdPartyGeneric"
-	// FirstPartyGeneric: the collector's own pipeline or storage has trouble. It is tried again.
+	// FirstPartyGeneric says that the collector's own pipeline or storage has trouble. It is tried again.
 	FirstPartyGeneric ErrorType = "FirstPartyGeneric"
 )
 

@@ -385,7 +385,7 @@ func resolve(t *testing.T, values map[string]string, text string) *confmap.Conf 
 		})},
 	})
 	require.NoError(t, err)
-	conf, err := resolver.Resolve(context.Background())
+	conf, err := resolver.Resolve(t.Context())
 	require.NoError(t, err)
 	return conf
 }

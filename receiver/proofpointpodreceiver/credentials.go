@@ -112,7 +112,7 @@ func (c *credentials) first(ctx context.Context) (http.Header, error) {
 
 // other waits until the headers differ from those refused. It returns false if ctx ends before.
 func (c *credentials) other(ctx context.Context, refused http.Header) bool {
-	for pause(ctx, minTokenPoll+rand.N(maxTokenPoll-minTokenPoll)) {
+	for pause(ctx, minTokenPoll+rand.N(maxTokenPoll-minTokenPoll)) { //nolint:gosec // a wait is no secret
 		header, err := c.ask(ctx)
 		if err == nil && len(header) > 0 && !maps.EqualFunc(header, refused, slices.Equal) {
 			return true

@@ -178,8 +178,8 @@ func TestDelivery_givesUpAfter90Minutes(t *testing.T) {
 				event := s.host.last()
 				assert.Equal(t, componentstatus.StatusPermanentError, event.Status())
 				assert.Equal(t, "FirstPartyGeneric", attr(event, "error.type"))
-				assert.ErrorContains(t, event.Err(), "Gave up after 1h30m0s")
-				assert.ErrorContains(t, event.Err(), "reload the collector")
+				require.ErrorContains(s.t, event.Err(), "Gave up after 1h30m0s")
+				require.ErrorContains(s.t, event.Err(), "reload the collector")
 				s.until("the slot is free", func() bool { return s.service.Live(podlog.Message) == 0 })
 				offers := s.sink.offers()
 				s.elapse(3 * time.Hour)
@@ -226,7 +226,7 @@ func TestDelivery_retriesSwitchedOffQuitsAtTheFirstRefusal(t *testing.T) {
 	}, func(s *scenario) {
 		event := s.state("Error")
 		assert.Equal(t, componentstatus.StatusPermanentError, event.Status())
-		assert.ErrorContains(t, event.Err(), "retry_on_failure.enabled")
+		require.ErrorContains(s.t, event.Err(), "retry_on_failure.enabled")
 		assert.Equal(t, 1, s.sink.offers())
 	})
 }

@@ -57,7 +57,8 @@ func (o *outage) failed(now time.Time, atLeast time.Duration) (wait time.Duratio
 		wait = min(wait, deadline.Sub(now))
 	}
 	if atLeast > 0 {
-		wait = max(wait, atLeast+time.Duration(minRandomization*rand.Float64()*float64(atLeast+time.Second)))
+		longest := time.Duration(minRandomization * float64(atLeast+time.Second))
+		wait = max(wait, atLeast+rand.N(longest)) //nolint:gosec // a wait is no secret
 	}
 	return wait, false
 }

@@ -59,7 +59,7 @@ func play(t *testing.T, options podsim.Options, set func(*scenario), story func(
 			host:      &host{},
 			telemetry: componenttest.NewTelemetry(),
 		}
-		defer func() { require.NoError(t, s.telemetry.Shutdown(context.Background())) }()
+		defer func() { require.NoError(t, s.telemetry.Shutdown(t.Context())) }()
 		defer s.service.Close()
 
 		ca, err := podsim.NewCA()

@@ -58,7 +58,7 @@ func TestStream_quitsWhenTheServiceRefusesTheConfiguration(t *testing.T) {
 				assert.Equal(t, "ThirdPartyConfig", attr(event, "error.type"))
 				assert.Equal(t, "ThirdPartyConfigError", attr(event, "health_event"))
 				assert.EqualValues(t, status, attr(event, "http.response.status_code"))
-				assert.ErrorContains(t, event.Err(), word)
+				require.ErrorContains(s.t, event.Err(), word)
 				s.elapse(3 * time.Hour)
 				assert.Equal(t, []int{status}, s.handshakes(podlog.Message), "it was tried again")
 			})
