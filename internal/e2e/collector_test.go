@@ -1,0 +1,54 @@
+package e2e
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/proofpointpod/otelcol/internal/podsim"
+)
+
+// ready is what a collector prints when all its components have started.
+const ready = "Everything is ready."
+
+// startCollector starts the built collector with a configuration that we ship, aimed at the simulated service. What
+// differs from what users run is where the service is, ports, and waits that are too long for a test; extra is YAML that
+// comes on top of it.
+func startCollector(t *testing.T, s *service, configFile, dataDir, extra string, env ...string) *process {
+	t.Helper()
+	aim := fmt.Sprintf(`
+receivers:
+  proofpointpod:
+    endpoint: %s
+    tls:
+      ca_file: %s
+    retry_on_failure:
+      initial_interval: 100ms
+      max_interval: 1s
+processors:
+  batch:
+    timeout: 500ms
+service:
+  telemetry:
+    metrics:
+      level: none
+`, s.url, s.caFile)
+	args := []string{
+		"--config=" + configFile,
+		"--config=" + file(t, "aim.yaml", aim),
+		featureGate,
+	}
+	if extra != "" {
+		args = append(args, "--config="+file(t, "extra.yaml", extra))
+	}
+	env = append([]string{
+		"POD_CLUSTER_ID=" + podsim.ClusterID,
+		"POD_API_SECRET=" + podsim.Token,
+		"POD_DATA_DIR=" + dataDir,
+	}, env...)
+	p := start(t, t.TempDir(), env, binary(t, "otelcol-proofpointpod"), args...)
+	t.Cleanup(func() { assert.NotContains(t, p.out.String(), podsim.Token, "the secret was printed") })
+	p.waitFor(ready)
+	return p
+}

@@ -1,0 +1,152 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// process is a program under test. When the test ends, it is killed if it still runs, and its output is shown if the
+// test failed.
+type process struct {
+	t    *testing.T
+	cmd  *exec.Cmd
+	out  *output
+	done chan struct{} // closed when it is gone and its output is complete
+}
+
+// start runs a program in the folder dir, with the environment of the test less what would change its doings, and with
+// env added.
+func start(t *testing.T, dir string, env []string, name string, args ...string) *process {
+	t.Helper()
+	p := &process{t: t, cmd: exec.CommandContext(t.Context(), name, args...), out: newOutput(), done: make(chan struct{})}
+	p.cmd.Dir = dir
+	p.cmd.Env = append(plainEnviron(), env...)
+	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	require.NoError(t, p.cmd.Start())
+	go func() {
+		defer close(p.done)
+		_ = p.cmd.Wait() // the exit code is asked for by exitCode
+		p.out.close()
+	}()
+	t.Cleanup(func() {
+		_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) // there may be nobody left
+		<-p.done
+		if t.Failed() {
+			t.Logf("the output of %s:\n%s", name, tail(p.out.String(), 8000))
+		}
+	})
+	return p
+}
+
+// plainEnviron is the environment without proxies and without our own variables.
+func plainEnviron() []string {
+	return slices.DeleteFunc(os.Environ(), func(pair string) bool {
+		name, _, _ := strings.Cut(strings.ToUpper(pair), "=")
+		return strings.HasSuffix(name, "_PROXY") || strings.HasPrefix(name, "POD_")
+	})
+}
+
+// waitFor returns when the output contains text. The test fails when the program ends without having said it.
+func (p *process) waitFor(text string) {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.t.Context(), patience)
+	defer cancel()
+	require.True(p.t, p.out.wait(ctx, text), "%s never said %q", p.cmd.Path, text)
+}
+
+// signal sends a signal to the program, not to its children.
+func (p *process) signal(sig os.Signal) {
+	p.t.Helper()
+	require.NoError(p.t, p.cmd.Process.Signal(sig))
+}
+
+// exitCode waits for the end of the program. It is -1 if a signal ended it.
+func (p *process) exitCode() int {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.t.Context(), patience)
+	defer cancel()
+	select {
+	case <-p.done:
+	case <-ctx.Done():
+		require.FailNow(p.t, "it does not end", p.cmd.Path)
+	}
+	return p.cmd.ProcessState.ExitCode()
+}
+
+// stop ends the program by SIGTERM, as a service manager does, and checks that it ended in order.
+func (p *process) stop() {
+	p.t.Helper()
+	p.signal(syscall.SIGTERM)
+	require.Zero(p.t, p.exitCode(), "%s did not end in order", p.cmd.Path)
+}
+
+// output keeps what a program prints. It may be used from any goroutine.
+type output struct {
+	mu      sync.Mutex
+	buf     bytes.Buffer
+	closed  bool
+	changed chan struct{} // closed, and made anew, at every write
+}
+
+func newOutput() *output { return &output{changed: make(chan struct{})} }
+
+// Write implements io.Writer.
+func (o *output) Write(b []byte) (int, error) {
+	o.mu.Lock()
+	n, err := o.buf.Write(b)
+	changed := o.changed
+	o.changed = make(chan struct{})
+	o.mu.Unlock()
+	close(changed)
+	return n, err
+}
+
+// close says that nothing more will come.
+func (o *output) close() {
+	o.mu.Lock()
+	o.closed = true
+	o.mu.Unlock()
+	_, _ = o.Write(nil) // wakes who waits
+}
+
+// String is all that was printed so far.
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.String()
+}
+
+// wait waits until text was printed. It is false when that cannot be any more, or ctx has ended.
+func (o *output) wait(ctx context.Context, text string) bool {
+	for {
+		o.mu.Lock()
+		found, closed, changed := bytes.Contains(o.buf.Bytes(), []byte(text)), o.closed, o.changed
+		o.mu.Unlock()
+		if found || closed {
+			return found
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
+// tail is the last n bytes of a text.
+func tail(text string, n int) string {
+	if len(text) <= n {
+		return text
+	}
+	return "…" + text[len(text)-n:]
+}
