@@ -70,6 +70,8 @@ func New(o Options) *Service {
 	for _, t := range podlog.EventTypes() {
 		s.logs[t] = &recordLog{limit: o.Retain}
 		s.written[t] = &recordLog{limit: o.Retain}
+	}
+	for _, t := range podlog.EventTypes() {
 		if rate := o.Rate[t]; rate > 0 {
 			s.work.Go(func() { s.produce(t, rate) })
 		}
