@@ -1,12 +1,7 @@
 package e2e
 
 import (
-	"bufio"
-	"io"
-	"net"
-	"net/http"
 	"net/url"
-	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -22,82 +17,21 @@ func TestProxy_ofTheEnvironmentIsUsed(t *testing.T) {
 	s := startService(t, podsim.Options{})
 	target, err := url.Parse(s.url)
 	require.NoError(t, err)
-	p := startProxy(t, target.Host)
+	proxy := podsim.NewProxy(podsim.ProxyOptions{Target: target.Host, User: "user", Password: "made-up-password"})
+	t.Cleanup(proxy.Close)
+	l, err := listen(t)
+	require.NoError(t, err)
+	proxy.Start(l)
 	const name = "logstream.proofpoint.com:443"
 	s.url = "wss://" + name + podsim.Path
 
 	s.Generate(podlog.Message, 10)
 	b := startBackend(t)
 	collector := startCollector(t, s, config(t, "otlp.yaml"), t.TempDir(), "",
-		"OTLP_ENDPOINT="+b.URL, "HTTPS_PROXY=http://"+p.address, "NO_PROXY=127.0.0.1")
+		"OTLP_ENDPOINT="+b.URL, "HTTPS_PROXY=http://user:made-up-password@"+l.Addr().String(), "NO_PROXY=127.0.0.1")
+	s.waitLive(podlog.Message, podlog.Maillog)
 	b.waitCount(10)
 	collector.stop()
-	assert.Equal(t, []string{name, name}, p.asked(), "one session for each of two event types")
-}
-
-// proxy is an HTTP proxy that knows CONNECT, and leads wherever it is asked to go to one target.
-type proxy struct {
-	address string
-	target  string
-
-	mu    sync.Mutex
-	names []string
-	work  sync.WaitGroup
-}
-
-func startProxy(t *testing.T, target string) *proxy {
-	t.Helper()
-	l, err := listen(t)
-	require.NoError(t, err)
-	p := &proxy{address: l.Addr().String(), target: target}
-	p.work.Go(func() {
-		for {
-			client, err := l.Accept()
-			if err != nil {
-				return // closed at the end of the test
-			}
-			p.work.Go(func() { p.serve(client) })
-		}
-	})
-	t.Cleanup(func() {
-		_ = l.Close()
-		p.work.Wait()
-	})
-	return p
-}
-
-// serve answers one CONNECT and copies both ways until one side has ended.
-func (p *proxy) serve(client net.Conn) {
-	defer func() { _ = client.Close() }()
-	in := bufio.NewReader(client)
-	request, err := http.ReadRequest(in)
-	if err != nil || request.Method != http.MethodConnect {
-		return
-	}
-	p.mu.Lock()
-	p.names = append(p.names, request.Host)
-	p.mu.Unlock()
-	server, err := new(net.Dialer).DialContext(request.Context(), "tcp", p.target)
-	if err != nil {
-		return
-	}
-	defer func() { _ = server.Close() }()
-	if _, err := io.WriteString(client, "HTTP/1.1 200 Connection established\r\n\r\n"); err != nil {
-		return
-	}
-	var back sync.WaitGroup
-	back.Go(func() {
-		_, _ = io.Copy(client, server) // either end closes
-		_ = client.Close()
-	})
-	_, _ = io.Copy(server, in)
-	_ = server.Close()
-	back.Wait()
-}
-
-// asked is the targets that clients named, in order.
-func (p *proxy) asked() []string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.names
+	assert.Equal(t, []string{name, name}, proxy.Asked(), "one session for each of two event types")
+	assert.NotContains(t, collector.out.String(), "made-up-password", "the secret was printed")
 }
