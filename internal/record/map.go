@@ -40,7 +40,7 @@ func (m *mapper) count() {
 	for i := m.i; i < len(m.text); {
 		switch m.text[i] {
 		case '"':
-			i, _ = scanString(m.text, i)
+			i, _ = scanString(m.text, i+1)
 			continue
 		case '{', '[':
 			m.open = append(m.open, len(m.sizes))
@@ -142,7 +142,7 @@ func (m *mapper) value(dst pcommon.Value) {
 
 func (m *mapper) string() string {
 	from := m.i + 1
-	m.i, _ = scanString(m.text, m.i)
+	m.i, _ = scanString(m.text, from)
 	return unescape(m.text[from : m.i-1])
 }
 

@@ -41,19 +41,46 @@ func scanObject(text string, i int) (o object) {
 	var (
 		nesting  nesting
 		inObject bool   // the innermost open container is an object
-		seen     uint64 // all words seen in strings, or-ed
+		key      bool   // a key comes, not a value
 		isTS     bool   // the value that comes is that of `ts`
+		seen     uint64 // all words seen in strings, or-ed
 	)
 	for {
-		if inObject {
-			key := i
-			var word uint64
-			if i, word = scanString(text, i); i < 0 {
+		if i == len(text) {
+			i = stopCut
+			break
+		}
+		switch c := text[i]; {
+		case c == '"':
+			// A string that is plain, as nearly all are, is scanned here rather than by a call.
+			i++
+			from := i
+			for i+8 <= len(text) {
+				w := word(text, i)
+				seen |= w
+				if m := special(w); m != 0 {
+					i += bits.TrailingZeros64(m) / 8
+					break
+				}
+				i += 8
+			}
+			if i < len(text) && text[i] == '"' {
+				i++
+			} else { // an escape, or the last seven bytes of the text
+				var w uint64
+				if i, w = scanString(text, i); i < 0 {
+					break
+				}
+				seen |= w
+			}
+			if !key {
+				if isTS {
+					o.ts, isTS = text[from:i-1], false
+				}
 				break
 			}
-			seen |= word
 			if nesting.depth == 1 {
-				if isTS = isKey(text[key+1:i-1], "ts"); isTS {
+				if isTS = isKey(text[from:i-1], "ts"); isTS {
 					o.ts = ""
 				}
 			}
@@ -62,22 +89,11 @@ func scanObject(text string, i int) (o object) {
 				break
 			}
 			i = skipSpace(text, i+1)
-		}
-
-		if i == len(text) {
-			i = stopCut
-			break
-		}
-		switch c := text[i]; c {
-		case '"':
-			value := i
-			var word uint64
-			i, word = scanString(text, i)
-			seen |= word
-			if isTS && i > 0 {
-				o.ts, isTS = text[value+1:i-1], false
-			}
-		case '{', '[':
+			key = false
+			continue
+		case key:
+			i = stopBroken
+		case c == '{' || c == '[':
 			isTS = false
 			if nesting.depth == maxDepth {
 				i = stopBroken
@@ -86,16 +102,17 @@ func scanObject(text string, i int) (o object) {
 			nesting.push(inObject)
 			inObject = c == '{'
 			if i = skipSpace(text, i+1); i == len(text) || text[i] != closing(inObject) {
+				key = inObject
 				continue // with the first member, or to find that there is none
 			}
-		case 't':
-			i = scanLiteral(text, i, "true")
-		case 'f':
-			i = scanLiteral(text, i, "false")
-		case 'n':
-			i = scanLiteral(text, i, "null")
+		case c == 't':
+			i, isTS = scanLiteral(text, i, "true"), false
+		case c == 'f':
+			i, isTS = scanLiteral(text, i, "false"), false
+		case c == 'n':
+			i, isTS = scanLiteral(text, i, "null"), false
 		default:
-			i = scanNumber(text, i)
+			i, isTS = scanNumber(text, i), false
 		}
 		if i < 0 {
 			break
@@ -124,6 +141,7 @@ func scanObject(text string, i int) (o object) {
 			break
 		}
 		i = skipSpace(text, i+1)
+		key = inObject
 	}
 	o.status = statusOf(i)
 	return o
@@ -194,27 +212,24 @@ const (
 	highBits = 0x80 * ones
 )
 
+// word returns the eight bytes of s from s[i] on.
 func word(s string, i int) uint64 {
-	_ = s[i+7]
-	return uint64(s[i]) | uint64(s[i+1])<<8 | uint64(s[i+2])<<16 | uint64(s[i+3])<<24 |
-		uint64(s[i+4])<<32 | uint64(s[i+5])<<40 | uint64(s[i+6])<<48 | uint64(s[i+7])<<56
+	s = s[i : i+8]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
 }
 
 // special marks, by their high bits, the bytes of a word that end a plain run in a string: quotes, backslashes and
 // control characters. Only the lowest mark is certain: the subtractions borrow from the bytes above it.
 func special(w uint64) uint64 {
-	quote := w ^ '"'*ones
+	low := w ^ 0x02*ones // puts the quote right behind the control characters
 	backslash := w ^ '\\'*ones
-	return ((quote-ones)&^quote | (backslash-ones)&^backslash | (w-' '*ones)&^w) & highBits
+	return ((low-0x21*ones)&^low | (backslash-ones)&^backslash) & highBits
 }
 
-// scanString scans a string with its quotes. seen has the high bit of one of its bytes set if there is any byte of 0x80
-// or above in the string; bytes up to seven places behind the string count too.
+// scanString scans the rest of a string, from text[i] to its closing quote. seen has a high bit set if there is a byte
+// of 0x80 or above in it; the seven bytes behind it may count too.
 func scanString(text string, i int) (next int, seen uint64) {
-	if i >= len(text) || text[i] != '"' {
-		return fail(text, i), 0
-	}
-	i++
 	for i >= 0 {
 		for i+8 <= len(text) {
 			w := word(text, i)

@@ -49,8 +49,8 @@ type frameText struct {
 
 // single splits a frame that is one object.
 func (f *frameText) single(dst []Record) ([]Record, bool) {
-	o := scanObject(f.text, 0)
-	if o.status != whole || !isBlank(f.text[o.end:]) {
+	o, alone := scanAlone(f.text)
+	if !alone {
 		return dst, false
 	}
 	return append(dst, f.record(f.text, true, o)), true
@@ -86,19 +86,36 @@ func (f *frameText) objects(dst []Record) ([]Record, bool) {
 
 // lines splits a frame of which at least one line by itself is an object, or the beginning of one at the cut.
 func (f *frameText) lines(dst []Record) ([]Record, bool) {
-	found := false
-	for rest, more := f.text, true; more; {
-		var line string
-		line, rest, more = strings.Cut(rest, "\n")
+	if !f.hasObjectLine() {
+		return dst, false
+	}
+	for line := range strings.SplitSeq(f.text, "\n") {
 		if isBlank(line) {
 			continue
 		}
-		o := scanObject(line, 0)
-		isObject := o.status == whole && isBlank(line[o.end:])
-		found = found || isObject || o.status == cut && f.truncated && !more
-		dst = append(dst, f.record(trimCR(line), isObject, o))
+		o, alone := scanAlone(line)
+		dst = append(dst, f.record(trimCR(line), alone, o))
 	}
-	return dst, found
+	return dst, true
+}
+
+// hasObjectLine looks before lines splits, since a long frame without an object would be many records in vain.
+func (f *frameText) hasObjectLine() bool {
+	for rest, more := f.text, true; more; {
+		var line string
+		line, rest, more = strings.Cut(rest, "\n")
+		o, alone := scanAlone(line)
+		if alone || o.status == cut && f.truncated && !more && !isBlank(line) {
+			return true
+		}
+	}
+	return false
+}
+
+// scanAlone scans an object and says whether it stands alone in the text, but for blanks.
+func scanAlone(text string) (o object, alone bool) {
+	o = scanObject(text, 0)
+	return o, o.status == whole && isBlank(text[o.end:])
 }
 
 // record makes a record of a piece of the frame, which is clean if it is the object o and valid UTF-8.
