@@ -104,7 +104,7 @@ func (c *Client) open(ctx context.Context, t EventType, auth http.Header) (*Sess
 	if err != nil {
 		stop()
 		conn.abort()
-		return nil, handshakeError(response, err, secrets(auth))
+		return nil, handshakeError(response, err, c.secrets(auth))
 	}
 	if !stop() {
 		return nil, &Error{Op: "WebSocket handshake with " + c.Endpoint.Host, Reason: ReasonHandshake, Err: ctx.Err()}
@@ -115,6 +115,7 @@ func (c *Client) open(ctx context.Context, t EventType, auth http.Header) (*Sess
 		patient:   patient,
 		keepalive: c.Keepalive,
 		maxSize:   c.MaxRecordSize,
+		secrets:   c.secrets(auth),
 		finish:    make(chan struct{}),
 		opened:    time.Now(),
 	}, nil
@@ -135,7 +136,7 @@ func (c *Client) url(t EventType) string {
 func handshakeError(response *http.Response, err error, secrets []string) *Error {
 	failed := &Error{Op: "WebSocket handshake", Reason: ReasonHandshake}
 	if response == nil {
-		failed.Err = err
+		failed.Err = quoted(err, secrets)
 		if clientCertificateRefused(err) {
 			failed.Reason = ReasonClientCertificate
 		}
@@ -154,9 +155,16 @@ func handshakeError(response *http.Response, err error, secrets []string) *Error
 }
 
 // secrets lists what must not be repeated: the values of the headers that authenticate, with and without a scheme
-// such as `Bearer` before them.
-func secrets(auth http.Header) []string {
+// such as `Bearer` before them, and those of the further headers that are long enough to be a secret.
+func (c *Client) secrets(auth http.Header) []string {
 	var list []string
+	for _, values := range c.Header {
+		for _, value := range values {
+			if len(value) >= minSecretPart {
+				list = append(list, value)
+			}
+		}
+	}
 	for _, values := range auth {
 		for _, value := range values {
 			if _, token, found := strings.Cut(value, " "); found {

@@ -35,7 +35,7 @@ var errSilent = errors.New("no sign of life")
 // else when the wait is long: hand on a batch that is due, or find the peer dead. Read deadlines do this without harm,
 // as crypto/tls goes on after one that passed, while gorilla, above, would not and never sees it.
 //
-// Only the reading goroutine uses its fields.
+// Only the reading goroutine uses its fields, but for Conn.
 type patientConn struct {
 	net.Conn
 	// wire tells of signs of life that are no complete TLS record yet.
@@ -83,6 +83,13 @@ func (c *patientConn) Read(p []byte) (int, error) {
 			since = last
 		}
 	}
+}
+
+// Write never fails. A peer that goes away says so to the one who reads, and often why, by an answer, a TLS alert or a
+// close frame that came before a write to it failed; gorilla would give up at the failed write and not read that.
+func (c *patientConn) Write(p []byte) (int, error) {
+	_, _ = c.Conn.Write(p)
+	return len(p), nil
 }
 
 // arm sees to it that a read returns by the earlier of due, if there is one, and dead.

@@ -55,7 +55,7 @@ func connectTunnel(ctx context.Context, conn net.Conn, through *url.URL, target 
 	reader := bufio.NewReader(conn)
 	response, err := http.ReadResponse(reader, request)
 	if err != nil {
-		failed.Err = err
+		failed.Err = quoted(err, hidden)
 		return failed
 	}
 	defer response.Body.Close()

@@ -33,6 +33,7 @@ type Session struct {
 	patient   *patientConn
 	keepalive Keepalive
 	maxSize   int64
+	secrets   []string // that no error repeats
 	opened    time.Time
 
 	finishOnce sync.Once
@@ -147,7 +148,7 @@ func (s *Session) readMessage(message io.Reader) (data []byte, truncated bool, e
 	}
 }
 
-// write owns everything that we write: pings while the session is quiet, and the close frame. A write that fails is
+// write owns what we write by ourselves: pings while the session is quiet, and the close frame. A write that fails is
 // not reported: the reading goroutine learns of a broken connection by itself, and says why.
 func (s *Session) write(done <-chan struct{}) {
 	timer := time.NewTimer(s.keepalive.Interval)
@@ -184,7 +185,7 @@ func (s *Session) endError(err error) *Error {
 		limit := s.keepalive.Interval + s.keepalive.Timeout
 		return &Error{Op: fmt.Sprintf("nothing came from the service for %v, no answer to pings either", limit), Reason: ReasonSilent}
 	case errors.As(err, &closed) && closed.Code != websocket.CloseAbnormalClosure:
-		return &Error{Op: "the service closed the session", Reason: ReasonClosed, CloseCode: closed.Code, Body: excerpt(closed.Text, nil)}
+		return &Error{Op: "the service closed the session", Reason: ReasonClosed, CloseCode: closed.Code, Body: excerpt(closed.Text, s.secrets)}
 	case errors.As(err, &closed), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return &Error{Op: "the connection ended without a close frame", Reason: ReasonDropped}
 	case isNetwork(err):
