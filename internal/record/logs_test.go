@@ -62,6 +62,7 @@ func goldenRecords() []Record {
 
 // encode spells out logs as JSON over many lines.
 func encode(t *testing.T, logs plog.Logs) string {
+	t.Helper()
 	encoded, err := (&plog.JSONMarshaler{}).MarshalLogs(logs)
 	require.NoError(t, err)
 	var text bytes.Buffer

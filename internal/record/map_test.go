@@ -125,6 +125,7 @@ func TestMapper_allocatesContainersInTheirSize(t *testing.T) {
 
 // reference builds the value of a JSON text by the tokens of encoding/json.
 func reference(t *testing.T, d *json.Decoder, dst pcommon.Value) {
+	t.Helper()
 	token, err := d.Token()
 	require.NoError(t, err)
 	switch token := token.(type) {

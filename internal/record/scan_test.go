@@ -6,11 +6,11 @@ import (
 	"testing"
 )
 
-func sample(t testing.TB, name string) string {
-	t.Helper()
+func sample(tb testing.TB, name string) string {
+	tb.Helper()
 	b, err := os.ReadFile("testdata/" + name + ".json")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return strings.TrimSuffix(string(b), "\n")
 }

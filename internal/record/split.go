@@ -31,7 +31,7 @@ func Split(dst []Record, frame []byte, truncated bool, observed time.Time) []Rec
 		records, ok = f.lines(dst)
 	}
 	if !ok {
-		records = append(dst, f.record(f.text, false, object{}))
+		records = append(records, f.record(f.text, false, object{}))
 	}
 	if truncated {
 		truncate(&records[len(records)-1])
@@ -39,8 +39,8 @@ func Split(dst []Record, frame []byte, truncated bool, observed time.Time) []Rec
 	return records
 }
 
-// frameText is a frame that is being split. Its methods single, objects and lines append to dst, or return false if the
-// frame is of another kind; what they have appended by then does not count.
+// frameText is a frame that is being split. Its methods single, objects and lines append to dst; or, if the frame is of
+// another kind, they return dst as it was, and false.
 type frameText struct {
 	text      string
 	truncated bool
@@ -73,10 +73,10 @@ func (f *frameText) objects(dst []Record) ([]Record, bool) {
 		case o.status == cut && f.truncated:
 			o.end, end = len(f.text), len(f.text)
 		default:
-			return dst, false
+			return dst[:n], false
 		}
 		if !isBlank(f.text[o.end:end]) {
-			return dst, false
+			return dst[:n], false
 		}
 		dst = append(dst, f.record(trimCR(f.text[line:end]), o.status == whole, o))
 		line = end + 1

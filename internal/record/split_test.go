@@ -134,6 +134,7 @@ func TestSplit_truncated(t *testing.T) {
 		"text":                         {"hello\nthere", []Record{truncated("hello\nthere")}},
 		"right after an object":        {`{` + ts + `}`, []Record{truncatedAt(`{`+ts+`}`, ts2020)}},
 		"right after a newline":        {"{}\n{" + ts + "}\r\n", []Record{clean("{}"), truncatedAt("{"+ts+"}", ts2020)}},
+		"at once":                      {"", []Record{truncated("")}},
 		"among blanks":                 {" \n", []Record{truncated(" ")}},
 		"inside a rune of two":         {"{\"a\":\"x\xc3", []Record{truncated(`{"a":"x`)}},
 		"inside a rune of four, early": {"{" + ts + ",\"a\":\"x\xf0", []Record{truncatedAt("{"+ts+",\"a\":\"x", ts2020)}},

@@ -84,13 +84,10 @@ func offsetSeconds(s string) (offset int, ok bool) {
 	}
 	hours, hoursOK := number(s[1:3], 0, 23)
 	minutes, minutesOK := 0, true
-	switch tail := s[3:]; {
-	case len(tail) == len(":mm") && tail[0] == ':':
-		minutes, minutesOK = number(tail[1:], 0, 59)
-	case len(tail) == len("mm"):
-		minutes, minutesOK = number(tail, 0, 59)
-	default:
-		minutesOK = tail == ""
+	if tail := s[3:]; tail != "" {
+		digits := strings.TrimPrefix(tail, ":")
+		minutes, minutesOK = number(digits, 0, 59)
+		minutesOK = minutesOK && len(digits) == len("mm")
 	}
 	offset = hours*3600 + minutes*60
 	if s[0] == '-' {
