@@ -64,6 +64,9 @@ func (c *Client) Open(ctx context.Context, t EventType, auth http.Header) (*Sess
 	if err == nil {
 		return session, nil
 	}
+	if deadline, _ := attempt.Deadline(); !time.Now().Before(deadline) {
+		<-attempt.Done() // the same deadline, set on the connection, can be a moment ahead of the context
+	}
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}

@@ -53,12 +53,11 @@ func connectTunnel(ctx context.Context, conn net.Conn, through *url.URL, target 
 		return failed
 	}
 	reader := bufio.NewReader(conn)
-	response, err := http.ReadResponse(reader, request)
+	response, err := http.ReadResponse(reader, request) //nolint:bodyclose // closing would read it to its end, and the connection is ours
 	if err != nil {
 		failed.Err = quoted(err, hidden)
 		return failed
 	}
-	defer response.Body.Close()
 	if response.StatusCode/100 != 2 {
 		failed.Status = response.StatusCode
 		failed.RetryAfter = retryAfter(response.Header, time.Now())
