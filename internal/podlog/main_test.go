@@ -54,9 +54,11 @@ func play(t *testing.T, story func(*world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
+		defer func() {
+			_ = w.network.Close()
+			w.peers.Wait()
+		}()
 		story(w)
-		_ = w.network.Close()
-		w.peers.Wait()
 	})
 }
 
