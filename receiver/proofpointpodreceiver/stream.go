@@ -201,6 +201,8 @@ func (s *stream) awaitNewToken(fault health.Fault, refused http.Header) bool {
 	if !s.credentials.other(s.stop, refused) {
 		return false
 	}
+	// The time spent waiting was not the service's trouble, so what follows starts a clock of its own.
+	s.outage.over()
 	s.metrics.reconnect(fault.Label)
 	s.logger.Info("the authenticator has another token; trying again")
 	return true
