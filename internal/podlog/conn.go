@@ -49,8 +49,8 @@ type patientConn struct {
 	armed time.Time
 }
 
-// Read waits for bytes. The liveness clock starts anew with every call: time in which nobody read does not count
-// against the peer.
+// Read waits for bytes. The liveness clock starts anew with every call and rests while the handler flushes: time in
+// which nobody read does not count against the peer.
 func (c *patientConn) Read(p []byte) (int, error) {
 	if c.handler == nil {
 		return c.Conn.Read(p)
@@ -63,8 +63,9 @@ func (c *patientConn) Read(p []byte) (int, error) {
 			if err := c.handler.Flush(); err != nil {
 				return 0, err
 			}
-			now = time.Now()
-			since = now
+			flushed := time.Now()
+			since = since.Add(flushed.Sub(now))
+			now = flushed
 			continue
 		}
 		dead := since.Add(c.limit)
