@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/url"
 	"runtime"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -45,7 +46,8 @@ type world struct {
 	t       *testing.T
 	network *podsim.Pipe
 	client  *podlog.Client
-	serving *tls.Config // of the service; nil: no TLS
+	serving *tls.Config             // of the service; nil: no TLS
+	wrap    func(net.Conn) net.Conn // the service's end of a connection; nil: as it is
 	peers   sync.WaitGroup
 }
 
@@ -289,6 +291,9 @@ func (w *world) open() *live {
 			w.t.Errorf("nobody connected: %v", err)
 			return
 		}
+		if w.wrap != nil {
+			conn = w.wrap(conn)
+		}
 		p := newPeer(w.t, conn)
 		p.secure(w.serving)
 		p.upgrade(p.request())
@@ -335,22 +340,37 @@ func (s *live) failed(want podlog.Reason) *podlog.Error {
 // since is how long Receive has run.
 func (s *live) since() time.Duration { return time.Since(s.started) }
 
-// listen reads what the client sends, answers pings if it is to, and keeps all of it until the connection ends.
-func (s *live) listen(answerPings bool) *[]heard {
-	all := new([]heard)
+// ear keeps what the service heard of the client.
+type ear struct {
+	mu     sync.Mutex
+	frames []heard
+}
+
+// all is what came so far.
+func (e *ear) all() []heard {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Clone(e.frames)
+}
+
+// listen reads what the client sends, and answers pings if it is to, until the connection ends.
+func (s *live) listen(answerPings bool) *ear {
+	e := &ear{}
 	s.peers.Go(func() {
 		for {
 			h, err := s.peer.next()
 			if err != nil {
 				return
 			}
-			*all = append(*all, h)
+			e.mu.Lock()
+			e.frames = append(e.frames, h)
+			e.mu.Unlock()
 			if answerPings && h.opcode == opPing {
 				s.peer.say(frame(final|opPong, h.payload))
 			}
 		}
 	})
-	return all
+	return e
 }
 
 // received is a frame as the handler got it.
@@ -359,18 +379,23 @@ type received struct {
 	truncated bool
 }
 
-// handler keeps the frames it gets. The test looks at it after synctest.Wait, or after the end.
+// handler keeps the frames it gets.
 type handler struct {
-	frames  []received
-	due     time.Time
-	flushes []time.Time
-	// onFrame and onFlush say what else happens. onFlush has to see to due; nil: nothing is due any more.
+	// onFrame and onFlush say what else happens. They and due are set before the session receives, and then belong to
+	// it. onFlush has to see to due; nil: nothing is due any more.
 	onFrame func(data []byte) error
 	onFlush func() error
+	due     time.Time
+
+	mu      sync.Mutex
+	frames  []received
+	flushes []time.Time
 }
 
 func (h *handler) Frame(data []byte, truncated bool) error {
+	h.mu.Lock()
 	h.frames = append(h.frames, received{string(data), truncated})
+	h.mu.Unlock()
 	if h.onFrame != nil {
 		return h.onFrame(data)
 	}
@@ -380,7 +405,9 @@ func (h *handler) Frame(data []byte, truncated bool) error {
 func (h *handler) Due() time.Time { return h.due }
 
 func (h *handler) Flush() error {
+	h.mu.Lock()
 	h.flushes = append(h.flushes, time.Now())
+	h.mu.Unlock()
 	if h.onFlush != nil {
 		return h.onFlush()
 	}
@@ -388,10 +415,24 @@ func (h *handler) Flush() error {
 	return nil
 }
 
-// texts lists the contents of the frames.
+// got lists the frames so far.
+func (h *handler) got() []received {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.frames)
+}
+
+// flushed lists when there was a flush.
+func (h *handler) flushed() []time.Time {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.flushes)
+}
+
+// texts lists the contents of the frames so far.
 func (h *handler) texts() []string {
 	var list []string
-	for _, f := range h.frames {
+	for _, f := range h.got() {
 		list = append(list, f.data)
 	}
 	return list
