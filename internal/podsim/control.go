@@ -30,27 +30,6 @@ func (s *Service) Generate(t podlog.EventType, n int) [][]byte {
 	return payloads
 }
 
-// History adds n generated records as if they had arrived evenly between two times, for the archive to tell. It
-// fails if there is already a younger record of that event type than from: the past is told in order.
-func (s *Service) History(t podlog.EventType, n int, from, to time.Time) error {
-	log := s.log(t)
-	history := make([]entry, n)
-	for i := range history {
-		at := from.Add(to.Sub(from) / time.Duration(n) * time.Duration(i))
-		history[i] = entry{payload: s.gen.records(t, 1, at)[0], arrived: at}
-	}
-	s.mu.Lock()
-	defer s.unlockAndWake()
-	if k := len(log.entries); k > 0 && log.entries[k-1].arrived.After(from) {
-		return fmt.Errorf("history of %s from %s: there are records since %s",
-			t, from.Format(time.RFC3339), log.entries[k-1].arrived.Format(time.RFC3339))
-	}
-	for _, e := range history {
-		log.add(e)
-	}
-	return nil
-}
-
 // log is the log of an event type; the logs themselves are made once, in New.
 func (s *Service) log(t podlog.EventType) *recordLog {
 	log, ok := s.logs[t]

@@ -3,6 +3,8 @@ package podsim
 import (
 	"slices"
 	"time"
+
+	"github.com/proofpointpod/otelcol/internal/podlog"
 )
 
 // entry is one record and the time at which the service had it.
@@ -33,6 +35,16 @@ func (l *recordLog) add(e entry) {
 		l.entries[0] = entry{}
 		l.entries = l.entries[1:]
 		l.first++
+	}
+}
+
+// past adds n generated records that arrived evenly over the last 24 hours.
+func (l *recordLog) past(gen *generator, t podlog.EventType, n int) {
+	const day = 24 * time.Hour
+	now := time.Now()
+	for i := range n {
+		at := now.Add(-day + time.Duration(i)*(day/time.Duration(n)))
+		l.add(entry{payload: gen.records(t, 1, at)[0], arrived: at})
 	}
 }
 

@@ -39,6 +39,9 @@ type Options struct {
 	Seed uint64
 	// Rate is how many records per second are generated, for each event type. Default: none.
 	Rate map[podlog.EventType]float64
+	// Past is how many records are generated at the start as if they had arrived evenly over the last 24 hours, for
+	// each event type. Default: none.
+	Past map[podlog.EventType]int
 	// Retain is how many bytes of records are kept for each event type, for live resume, archive and Produced.
 	// The oldest go first. Default: 256 MiB.
 	Retain int

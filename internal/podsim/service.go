@@ -70,6 +70,7 @@ func New(o Options) *Service {
 	for _, t := range podlog.EventTypes() {
 		s.logs[t] = &recordLog{limit: o.Retain}
 		s.written[t] = &recordLog{limit: o.Retain}
+		s.logs[t].past(s.gen, t, o.Past[t])
 	}
 	for _, t := range podlog.EventTypes() {
 		if rate := o.Rate[t]; rate > 0 {
