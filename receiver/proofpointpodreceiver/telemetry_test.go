@@ -1,0 +1,197 @@
+package proofpointpodreceiver
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/consumer/consumererror"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+
+	"github.com/proofpointpod/otelcol/internal/podlog"
+	"github.com/proofpointpod/otelcol/internal/podsim"
+)
+
+// The metrics of metadata.yaml.
+const (
+	metricBytes      = "otelcol_proofpointpod_receiver_bytes_received"
+	metricState      = "otelcol_proofpointpod_receiver_connection_state"
+	metricHandshakes = "otelcol_proofpointpod_receiver_handshakes"
+	metricLag        = "otelcol_proofpointpod_receiver_lag"
+	metricRecordAge  = "otelcol_proofpointpod_receiver_last_record_age"
+	metricLifeAge    = "otelcol_proofpointpod_receiver_last_sign_of_life_age"
+	metricReconnects = "otelcol_proofpointpod_receiver_reconnects"
+	metricProblems   = "otelcol_proofpointpod_receiver_records_problem"
+	metricReceived   = "otelcol_proofpointpod_receiver_records_received"
+	metricRefused    = "otelcol_proofpointpod_receiver_records_refused"
+)
+
+// metric returns the values of a metric by their attributes, written `event_type=message status=101`; nil: none yet.
+func (s *scenario) metric(name string) map[string]float64 {
+	metric, err := s.telemetry.GetMetric(name)
+	if err != nil {
+		return nil
+	}
+	values := map[string]float64{}
+	switch data := metric.Data.(type) {
+	case metricdata.Sum[int64]:
+		put(values, data.DataPoints)
+	case metricdata.Gauge[int64]:
+		put(values, data.DataPoints)
+	case metricdata.Gauge[float64]:
+		put(values, data.DataPoints)
+	default:
+		require.Fail(s.t, "not a metric of this receiver", "%s is a %T", name, data)
+	}
+	return values
+}
+
+func put[N int64 | float64](values map[string]float64, points []metricdata.DataPoint[N]) {
+	for _, point := range points {
+		values[labels(point.Attributes)] = float64(point.Value)
+	}
+}
+
+func labels(set attribute.Set) string {
+	var list []string
+	for _, label := range set.ToSlice() {
+		list = append(list, fmt.Sprintf("%s=%s", label.Key, label.Value.Emit()))
+	}
+	return strings.Join(list, " ")
+}
+
+func TestTelemetry_records(t *testing.T) {
+	play(t, podsim.Options{}, func(s *scenario) {
+		s.config.SupportedEvents = []podlog.EventType{podlog.Message, podlog.Maillog}
+	}, func(s *scenario) {
+		var bytes float64
+		for _, payload := range s.service.Generate(podlog.Message, 130) {
+			bytes += float64(len(payload))
+		}
+		s.service.Push(podlog.Maillog, []byte("{}\n"), []byte("no JSON"))
+		s.elapse(time.Second)
+
+		assert.Equal(t, map[string]float64{"event_type=message": 130, "event_type=maillog": 2}, s.metric(metricReceived))
+		assert.Equal(t, map[string]float64{"event_type=message": bytes, "event_type=maillog": 9}, s.metric(metricBytes))
+		assert.Equal(t, map[string]float64{"event_type=maillog problem=invalid_json": 1}, s.metric(metricProblems))
+		assert.Nil(t, s.metric(metricRefused))
+	})
+}
+
+func TestTelemetry_recordsAreCountedOnceHoweverOftenTheyAreTried(t *testing.T) {
+	play(t, podsim.Options{}, func(s *scenario) {
+		s.service.Generate(podlog.Message, 50)
+		s.sink.answers(refuse)
+	}, func(s *scenario) {
+		s.elapse(10 * time.Minute)
+		assert.Greater(t, s.sink.offers(), 5)
+		s.sink.answers(nil)
+		s.collects(podlog.Message)
+		assert.Equal(t, map[string]float64{"event_type=message": 50}, s.metric(metricReceived))
+		assert.Nil(t, s.metric(metricRefused))
+		assert.Equal(t, map[string]float64{s.transport(): 50}, s.metric("otelcol_receiver_accepted_log_records"))
+	})
+}
+
+func TestTelemetry_refused(t *testing.T) {
+	play(t, podsim.Options{}, func(s *scenario) {
+		s.service.Generate(podlog.Message, 50)
+		s.sink.answers(func(context.Context, plog.Logs) error { return consumererror.NewPermanent(errBackendDown) })
+	}, func(s *scenario) {
+		s.elapse(time.Second)
+		s.sink.answers(nil)
+		s.service.Generate(podlog.Message, 20)
+		s.elapse(time.Second)
+		assert.Equal(t, map[string]float64{"event_type=message": 70}, s.metric(metricReceived))
+		assert.Equal(t, map[string]float64{"event_type=message": 50}, s.metric(metricRefused))
+		assert.Equal(t, map[string]float64{s.transport(): 20}, s.metric("otelcol_receiver_accepted_log_records"))
+		assert.Equal(t, 50., s.metric("otelcol_receiver_refused_log_records")[s.transport()]+
+			s.metric("otelcol_receiver_failed_log_records")[s.transport()])
+	})
+}
+
+// transport are the attributes of the collector's own metrics of the receiver.
+func (s *scenario) transport() string {
+	return fmt.Sprintf("receiver=%s transport=websocket", s.source.settings.ID)
+}
+
+func TestTelemetry_handshakesAndReconnects(t *testing.T) {
+	play(t, podsim.Options{SlotHold: -1}, func(s *scenario) {
+		s.config.SupportedEvents = []podlog.EventType{podlog.Message, podlog.Audit}
+		s.service.Plan(
+			podsim.Step{Type: podlog.Message, Do: podsim.Refuse, Status: 502, Times: 2},
+			podsim.Step{Type: podlog.Message, Do: podsim.Abort},
+			podsim.Step{Type: podlog.Message, Do: podsim.Hang},
+			podsim.Step{Type: podlog.Message, Do: podsim.Refuse, Status: 409},
+			podsim.Step{Type: podlog.Message, Do: podsim.Drop},
+			podsim.Step{Type: podlog.Message, Do: podsim.Close, Code: 1012},
+			podsim.Step{Type: podlog.Audit, Do: podsim.Refuse, Status: 401},
+		)
+	}, func(s *scenario) {
+		s.elapse(10 * time.Minute)
+		assert.Equal(t, map[string]float64{
+			"event_type=message status=502":  2,
+			"event_type=message status=none": 2,
+			"event_type=message status=409":  1,
+			"event_type=message status=101":  3,
+			"event_type=audit status=401":    1,
+		}, s.metric(metricHandshakes))
+		assert.Equal(t, map[string]float64{
+			"event_type=message reason=status_502":        2,
+			"event_type=message reason=handshake":         1,
+			"event_type=message reason=handshake_timeout": 1,
+			"event_type=message reason=status_409":        1,
+			"event_type=message reason=dropped":           1,
+			"event_type=message reason=closed_1012":       1,
+		}, s.metric(metricReconnects), "a stream that quits does not connect again")
+	})
+}
+
+func TestTelemetry_connectionState(t *testing.T) {
+	play(t, podsim.Options{}, func(s *scenario) {
+		s.config.SupportedEvents = []podlog.EventType{podlog.Message, podlog.Audit}
+		s.service.Plan(podsim.Step{Type: podlog.Audit, Do: podsim.Refuse, Status: 401})
+	}, func(s *scenario) {
+		s.elapse(time.Second)
+		states := s.metric(metricState)
+		assert.Len(t, states, 2*7, "each state of each stream")
+		for labels, value := range states {
+			var want float64
+			if labels == "event_type=message state=Collecting" || labels == "event_type=audit state=Error" {
+				want = 1
+			}
+			assert.Equal(t, want, value, labels)
+		}
+	})
+}
+
+func TestTelemetry_ages(t *testing.T) {
+	play(t, podsim.Options{}, func(s *scenario) {
+		s.config.SupportedEvents = []podlog.EventType{podlog.Message, podlog.Audit}
+		s.service.Plan(podsim.Step{Type: podlog.Audit, Do: podsim.Refuse, Status: 401})
+	}, func(s *scenario) {
+		s.elapse(10 * time.Second)
+		assert.Nil(t, s.metric(metricRecordAge), "there was no record")
+		assert.Nil(t, s.metric(metricLag), "there was no record")
+		assert.Equal(t, map[string]float64{"event_type=message": 10}, s.metric(metricLifeAge), "audit was never connected")
+
+		ts := time.Now().Add(-5 * time.Second).Format(time.RFC3339Nano)
+		s.service.Push(podlog.Message, []byte(`{"ts":"`+ts+`"}`))
+		s.elapse(30 * time.Second)
+		s.service.Push(podlog.Message, []byte(`{"guid":"without ts"}`))
+		s.elapse(20 * time.Second)
+		assert.Equal(t, map[string]float64{"event_type=message": 20}, s.metric(metricRecordAge))
+		assert.Equal(t, map[string]float64{"event_type=message": 20}, s.metric(metricLifeAge))
+		assert.Equal(t, map[string]float64{"event_type=message": 5}, s.metric(metricLag), "as it was when the record was read")
+
+		s.elapse(2 * time.Hour)
+		assert.Equal(t, map[string]float64{"event_type=message": 2*3600 + 20}, s.metric(metricRecordAge))
+		assert.Less(t, s.metric(metricLifeAge)["event_type=message"], 120., "pongs are a sign of life")
+	})
+}
