@@ -12,7 +12,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -163,8 +162,7 @@ func newPeer(t *testing.T, conn net.Conn) *peer {
 // must ends the script if the other end does not do its part.
 func (p *peer) must(err error) {
 	if err != nil {
-		p.t.Errorf("played by hand: %v", err)
-		runtime.Goexit()
+		p.t.Fatalf("played by hand: %v", err) // outside the test's goroutine it ends the script alone
 	}
 }
 
