@@ -116,7 +116,7 @@ func TestRun_generatesAndFailsAsPlanned(t *testing.T) {
 
 func TestRun_leadsEveryHostThroughItsProxyToItself(t *testing.T) {
 	ca := filepath.Join(t.TempDir(), "ca.pem")
-	r := start(t, "-ca-out", ca, "-proxy", "127.0.0.1:0", "-proxy-auth", "me:secret", "-past", "message=24")
+	r := start(t, "-ca-out", ca, "-proxy", "127.0.0.1:0", "-proxy-auth", "me:secret", "-past", "message=96")
 	u, err := url.Parse(strings.Replace(r.Proxy, "http://", "http://me:secret@", 1))
 	require.NoError(t, err)
 	d := trusting(t, ca)
