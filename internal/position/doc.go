@@ -1,0 +1,16 @@
+// Package position knows where a stream stands: which records were accepted by the pipeline, up to when it is certain
+// that nothing was missed, and which gaps are open. It decides when a gap opens and what closes it; it knows no socket
+// and no pdata. All times are the service's.
+//
+// # What is certain
+//
+// A stream is sure of everything that reached the service before a moment, [Position.Safe]: records accepted by the
+// pipeline move it, and signs of life of a session that has nothing more to send. When a live session begins, either
+// it goes on where that certainty ended, or there is a gap from there to the handshake. Gaps are read from the archive,
+// hour by hour, and what was accepted before is recognised by its identity.
+//
+// # What is stored
+//
+// A head, in JSON, and the identities in chunks of [chunkEntries]. A save writes the head, the chunks that have grown
+// and the removal of those that are forgotten, in one transaction.
+package position

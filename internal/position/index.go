@@ -1,0 +1,156 @@
+package position
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"time"
+)
+
+const (
+	// chunkEntries is how many identities are stored under one key. A save rewrites one chunk that is not full at the
+	// most, so this bounds what it writes again: 16 KiB.
+	chunkEntries = 1024
+	// entrySize is the size of an entry in storage: identity, time of acceptance, `ts`.
+	entrySize = 8 + 4 + 4
+)
+
+// Seen is a record that the pipeline has accepted, or refused for good.
+type Seen struct {
+	// ID is the record's identity.
+	ID uint64
+	// TS is the record's `ts`; zero if it has none.
+	TS time.Time
+}
+
+// entry is what is remembered of an accepted record. Times are in seconds since 1970, which fit until 2106.
+type entry struct {
+	id       uint64
+	accepted uint32
+	ts       uint32 // 0: none
+}
+
+// index remembers identities in the order in which they were accepted, and forgets the oldest first.
+type index struct {
+	known  map[uint64]struct{}
+	chunks []*chunk
+	next   uint64 // number of the next chunk
+	// horizon is the time of acceptance of the newest identity that was forgotten: every record accepted after it is
+	// remembered. 0: nothing was forgotten.
+	horizon uint32
+	// forgotten are the numbers of stored chunks that are to be deleted.
+	forgotten []uint64
+}
+
+// chunk is a run of entries that is stored under one key.
+type chunk struct {
+	number  uint64
+	entries []entry
+	// saved is how many of the entries are in storage.
+	saved int
+}
+
+func newIndex() *index { return &index{known: map[uint64]struct{}{}} }
+
+func (x *index) has(id uint64) bool {
+	_, ok := x.known[id]
+	return ok
+}
+
+func (x *index) add(e entry) {
+	if x.has(e.id) {
+		return
+	}
+	x.known[e.id] = struct{}{}
+	if len(x.chunks) == 0 || len(x.chunks[len(x.chunks)-1].entries) == chunkEntries {
+		x.chunks = append(x.chunks, &chunk{number: x.next, entries: make([]entry, 0, chunkEntries)})
+		x.next++
+	}
+	last := x.chunks[len(x.chunks)-1]
+	last.entries = append(last.entries, e)
+}
+
+func (x *index) size() int { return len(x.known) }
+
+// forget drops whole chunks, the oldest first, whose entries were all accepted before a time or exceed a number.
+func (x *index) forget(before uint32, limit int) {
+	for len(x.chunks) > 0 {
+		oldest := x.chunks[0]
+		newest := oldest.entries[len(oldest.entries)-1].accepted
+		if newest >= before && len(x.known) <= limit {
+			return
+		}
+		for _, e := range oldest.entries {
+			delete(x.known, e.id)
+		}
+		x.horizon = max(x.horizon, newest)
+		x.forgotten = append(x.forgotten, oldest.number)
+		x.chunks = x.chunks[1:]
+	}
+}
+
+// unlearn drops the entries accepted at or after a time, and returns the oldest `ts` among them, 0 if there was none.
+func (x *index) unlearn(since uint32) (oldest uint32) {
+	for len(x.chunks) > 0 {
+		last := x.chunks[len(x.chunks)-1]
+		for len(last.entries) > 0 {
+			e := last.entries[len(last.entries)-1]
+			if e.accepted < since {
+				return oldest
+			}
+			delete(x.known, e.id)
+			if e.ts != 0 && (oldest == 0 || e.ts < oldest) {
+				oldest = e.ts
+			}
+			last.entries = last.entries[:len(last.entries)-1]
+			last.saved = -1 // what is stored is too much: it has to be written again
+		}
+		x.next = last.number // the key is written over
+		x.chunks = x.chunks[:len(x.chunks)-1]
+	}
+	return oldest
+}
+
+var errChunk = errors.New("not a chunk of identities")
+
+// encode writes the chunk's entries and a checksum.
+func (c *chunk) encode() []byte {
+	data := make([]byte, 0, len(c.entries)*entrySize+4)
+	for _, e := range c.entries {
+		data = binary.LittleEndian.AppendUint64(data, e.id)
+		data = binary.LittleEndian.AppendUint32(data, e.accepted)
+		data = binary.LittleEndian.AppendUint32(data, e.ts)
+	}
+	return binary.LittleEndian.AppendUint32(data, crc32.ChecksumIEEE(data))
+}
+
+func decodeChunk(number uint64, data []byte) (*chunk, error) {
+	if len(data) < 4 || (len(data)-4)%entrySize != 0 || len(data) > chunkEntries*entrySize+4 {
+		return nil, fmt.Errorf("%w: %d bytes", errChunk, len(data))
+	}
+	body := data[:len(data)-4]
+	if crc32.ChecksumIEEE(body) != binary.LittleEndian.Uint32(data[len(body):]) {
+		return nil, fmt.Errorf("%w: wrong checksum", errChunk)
+	}
+	c := &chunk{number: number, entries: make([]entry, 0, chunkEntries)}
+	for ; len(body) > 0; body = body[entrySize:] {
+		c.entries = append(c.entries, entry{
+			id:       binary.LittleEndian.Uint64(body),
+			accepted: binary.LittleEndian.Uint32(body[8:]),
+			ts:       binary.LittleEndian.Uint32(body[12:]),
+		})
+	}
+	c.saved = len(c.entries)
+	return c, nil
+}
+
+// load takes a stored chunk; chunks come in the order of their numbers.
+func (x *index) load(c *chunk) {
+	for _, e := range c.entries {
+		x.known[e.id] = struct{}{}
+	}
+	if len(c.entries) > 0 {
+		x.chunks = append(x.chunks, c)
+	}
+}

@@ -1,0 +1,312 @@
+package position
+
+import (
+	"sync"
+	"time"
+)
+
+// maxArchiveAge is how far back the archive reaches.
+const maxArchiveAge = 30 * 24 * time.Hour
+
+// lifeInterval is how old the stored sign of life can be. A quiet stream is saved no more often.
+const lifeInterval = time.Minute
+
+// Options says what a position remembers, and by which rules gaps open.
+type Options struct {
+	// Cluster and Stream name what the position is of. A stored position of another one is foreign.
+	Cluster, Stream string
+	// Since is how far back the first start of all reads; zero: not at all.
+	Since time.Time
+	// ServerMemory is how long the service resumes a live session after its end.
+	ServerMemory time.Duration
+	// ArchiveDelay is how long the archive lags behind.
+	ArchiveDelay time.Duration
+	// Margin is how long a record can take from its `ts` to its arrival.
+	Margin time.Duration
+	// Unflushed is how long a record that was accepted can be in the memory of the pipeline.
+	Unflushed time.Duration
+	// Remember is how long identities are remembered, and MaxEntries how many.
+	Remember   time.Duration
+	MaxEntries int
+}
+
+// Position is where one stream stands. All methods are safe for concurrent use; none but Load and Save does I/O.
+type Position struct {
+	options Options
+
+	mu sync.Mutex // guards what follows; held for computing only
+	head
+	index *index
+	gaps  gaps
+	// claimed are the identities of records that are on their way to the pipeline.
+	claimed map[uint64]struct{}
+	// begun is the handshake of the first live session of this process; zero: there was none yet.
+	begun time.Time
+	// loaded: storage was read, and what is stored is known to be older than what is here.
+	loaded bool
+	// changed: there is something new to save, besides a sign of life.
+	changed bool
+	saved   time.Time // the newest successful save
+}
+
+// head is the small part of a position.
+type head struct {
+	// safe: what reached the service before is accepted, or lies in an open gap. Zero: nothing is known yet.
+	safe time.Time
+	// suspect: from here on something may be missing, up to the next handshake. Zero: nothing is suspected.
+	suspect time.Time
+	// life is the last sign of life of a live session.
+	life time.Time
+	// accepted is when the pipeline last accepted a record.
+	accepted time.Time
+	// clean: the last live session ended in order, and all of it was accepted.
+	clean bool
+}
+
+// New returns the position of a stream of which nothing is known.
+func New(options Options) *Position {
+	return &Position{
+		options: options,
+		head:    head{clean: true},
+		index:   newIndex(),
+		gaps:    gaps{hours: map[int64]progress{}, margin: options.Margin, delay: options.ArchiveDelay},
+		claimed: map[uint64]struct{}{},
+	}
+}
+
+// Claim says whether a record is new: neither remembered as delivered nor on its way. A new one counts as on its way
+// until it is accepted or released.
+func (p *Position) Claim(id uint64) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, ok := p.claimed[id]; ok || p.index.has(id) {
+		return false
+	}
+	p.claimed[id] = struct{}{}
+	return true
+}
+
+// Missed says whether a record from the archive, which Claim took for new, is one that was missed. Where identities
+// from so far back are forgotten, only its `ts` can tell: it has to lie in an open gap.
+func (p *Position) Missed(ts time.Time) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return ts.IsZero() || ts.Unix() > int64(p.index.horizon) || p.gaps.within(ts)
+}
+
+// Release takes back claims: the records were not handed on.
+func (p *Position) Release(ids ...uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, id := range ids {
+		delete(p.claimed, id)
+	}
+}
+
+// Accepted notes that the pipeline has accepted records, or refused them for good. live: they came in a live session,
+// which sends in order, but for the margin.
+func (p *Position) Accepted(records []Seen, live bool, now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, r := range records {
+		delete(p.claimed, r.ID)
+		e := entry{id: r.ID, accepted: seconds(now)}
+		if !r.TS.IsZero() {
+			e.ts = seconds(r.TS)
+		}
+		p.index.add(e)
+		if live && r.TS.After(p.safe) {
+			p.safe = earlier(r.TS, now)
+		}
+	}
+	p.accepted = now
+	p.changed = true
+}
+
+// Refused notes that a stream quits with records that the pipeline did not accept: they are missing from the oldest on.
+func (p *Position) Refused(records []Seen) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	from := p.safe
+	for _, r := range records {
+		delete(p.claimed, r.ID)
+		if !r.TS.IsZero() && (from.IsZero() || r.TS.Before(from)) {
+			from = r.TS
+		}
+	}
+	p.suspectFrom(from)
+}
+
+// Alive notes a sign of life of the live session. quiet: there is nothing that the service has sent and the pipeline
+// has not accepted, and the service has nothing more to send, so all that reached it so far is safe.
+func (p *Position) Alive(now time.Time, quiet bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if now.After(p.life) {
+		p.life = now
+	}
+	if quiet && now.After(p.safe) {
+		p.safe = now
+	}
+}
+
+// Opened is what a handshake brought to light.
+type Opened struct {
+	// Gap is the gap that opened; nil: the session goes on where it is certain that nothing was missed.
+	Gap *Gap
+	// Reason says why, in a few words.
+	Reason string
+}
+
+// Begin notes the handshake of a live session, and opens a gap if it is not certain that nothing was missed before.
+func (p *Position) Begin(now time.Time) Opened {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.begun.IsZero() {
+		p.begun = now
+	}
+	var opened Opened
+	from := p.suspect
+	switch {
+	case !from.IsZero():
+		opened.Reason = "the last session, or the process, did not end in order"
+	case p.safe.IsZero():
+		from = p.options.Since
+		opened.Reason = "first start (backfill.since)"
+	case now.Sub(p.life) > p.patience():
+		from = p.safe
+		opened.Reason = "away for longer than the service remembers (backfill.server_memory)"
+	}
+	if !from.IsZero() && from.Before(now) {
+		opened.Gap = &Gap{From: from, To: now}
+		p.gaps.add(*opened.Gap)
+		// What came before is in the gap now.
+		p.safe = now
+	} else if p.safe.IsZero() {
+		p.safe = now
+	}
+	p.suspect = time.Time{}
+	p.clean = false
+	p.life = now
+	p.changed = true
+	return opened
+}
+
+// patience is how long after the last sign of life the service is trusted to remember: its memory, less a tenth.
+func (p *Position) patience() time.Duration {
+	return p.options.ServerMemory - p.options.ServerMemory/10
+}
+
+// End notes the end of a live session. clean: both sides have closed, so all that the service has sent has arrived,
+// and all that arrived was accepted.
+func (p *Position) End(clean bool, now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.clean = clean
+	if clean {
+		p.life = now
+	} else {
+		p.suspectFrom(p.safe)
+	}
+	p.changed = true
+}
+
+// Suspect notes that what reached the service from a time on may be missing.
+func (p *Position) Suspect(from time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.suspectFrom(from)
+}
+
+func (p *Position) suspectFrom(from time.Time) {
+	if !from.IsZero() && (p.suspect.IsZero() || from.Before(p.suspect)) {
+		p.suspect = from
+	}
+	p.changed = true
+}
+
+// OpenGap adds a gap that has another cause than those that Begin sees.
+func (p *Position) OpenGap(gap Gap) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.gaps.add(gap)
+	p.changed = true
+}
+
+// Unrecoverable takes away what the archive has no more, and returns it.
+func (p *Position) Unrecoverable(now time.Time) []Gap {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	gone := p.gaps.cut(now.Add(-maxArchiveAge))
+	p.changed = p.changed || len(gone) > 0
+	return gone
+}
+
+// Windows lists the hours of the archive still to be read, the oldest first.
+func (p *Position) Windows() []Window {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.gaps.windows()
+}
+
+// Gaps lists the open gaps, the oldest first.
+func (p *Position) Gaps() []Gap {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return append([]Gap(nil), p.gaps.open...)
+}
+
+// Read is how the reading of a window ended.
+type Read struct {
+	// Complete: the archive's session ended in order. Otherwise CutOff by us, or by the service or the way to it.
+	Complete, CutOff bool
+	// Records came, repeats included; Fresh of them were new.
+	Records, Fresh int
+}
+
+// WindowRead notes that an hour was read. A read that the service did not end in order has to be followed by another,
+// as it may have been cut off, until one brings nothing new. It says whether the hour is done, and which gaps this
+// closed.
+func (p *Position) WindowRead(w Window, read Read) (done bool, closed []Gap) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.changed = true
+	switch {
+	case read.Complete:
+		done = true
+	case read.CutOff:
+		return false, nil // how far it would have gone is not known
+	default:
+		done = p.gaps.cutOff(w.Start, read.Records, read.Fresh)
+	}
+	if done {
+		closed = p.gaps.done(w.Start)
+	}
+	return done, closed
+}
+
+// Forget drops the identities that are too old or too many.
+func (p *Position) Forget(now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.index.forget(seconds(now.Add(-p.options.Remember)), p.options.MaxEntries)
+}
+
+// Stats are figures for telemetry.
+type Stats struct {
+	Identities int
+	// Saved is the time of the newest successful save; zero: there was none.
+	Saved time.Time
+}
+
+// Stats returns the figures of now.
+func (p *Position) Stats() Stats {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return Stats{Identities: p.index.size(), Saved: p.saved}
+}
+
+// seconds are those since 1970, within what an entry can hold.
+func seconds(t time.Time) uint32 {
+	return uint32(min(max(t.Unix(), 0), 1<<32-1)) //nolint:gosec // bounded on both sides
+}

@@ -1,0 +1,278 @@
+package position
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"strconv"
+	"time"
+
+	"go.opentelemetry.io/collector/extension/xextension/storage"
+)
+
+// version of the stored form. A head of another version is foreign.
+const version = 1
+
+// headKey holds the head; chunkKey an identities' chunk. Heads that could not be used are kept under asideKey.
+const headKey = "position"
+
+func chunkKey(number uint64) string { return "seen." + strconv.FormatUint(number, 10) }
+
+func asideKey(at time.Time) string {
+	return headKey + ".aside." + at.UTC().Format("20060102T150405.000000000Z")
+}
+
+// storedHead is the head as it is stored.
+type storedHead struct {
+	Version int    `json:"version"`
+	Cluster string `json:"cluster"`
+	Stream  string `json:"stream"`
+
+	SavedAt  time.Time `json:"saved_at"`
+	Safe     time.Time `json:"safe"`
+	Suspect  time.Time `json:"suspect,omitzero"`
+	Life     time.Time `json:"life"`
+	Accepted time.Time `json:"accepted,omitzero"`
+	Clean    bool      `json:"clean"`
+
+	Gaps  []Gap              `json:"gaps,omitempty"`
+	Hours map[int64]progress `json:"hours,omitempty"`
+
+	// The chunks of identities from First on and before Next, and what was forgotten before.
+	First   uint64 `json:"first_chunk"`
+	Next    uint64 `json:"next_chunk"`
+	Horizon uint32 `json:"horizon,omitempty"`
+}
+
+// Loaded is what storage brought.
+type Loaded struct {
+	// Found: there was a position.
+	Found bool
+	// Aside says what could not be used, and where it is kept now; nil if all could.
+	Aside error
+	// Unclean: the process that saved it did not end in order.
+	Unclean bool
+	// Opened is the gap that this opens if a session has begun already; see [Position.Load].
+	Opened Opened
+}
+
+// Load reads the stored position. It is to be called before the first session; if storage could not be read then, it
+// may be called later, and what is stored joins what has happened since. An error means that storage does not work.
+//
+// After an end that was not clean, what was accepted within Options.Unflushed before the last save may have been lost
+// with the pipeline's memory: it is not remembered as delivered, and missing from its oldest record on.
+func (p *Position) Load(ctx context.Context, client storage.Client) (Loaded, error) {
+	data, err := client.Get(ctx, headKey)
+	if err != nil {
+		return Loaded{}, fmt.Errorf("reading the position: %w", err)
+	}
+	if data == nil {
+		p.mu.Lock()
+		p.loaded = true
+		p.mu.Unlock()
+		return Loaded{}, nil
+	}
+	stored, err := p.decodeHead(data)
+	if err != nil {
+		aside := asideKey(time.Now())
+		if err := client.Batch(ctx, storage.SetOperation(aside, data), storage.DeleteOperation(headKey)); err != nil {
+			return Loaded{}, fmt.Errorf("setting an unusable position aside: %w", err)
+		}
+		p.mu.Lock()
+		p.loaded = true
+		p.mu.Unlock()
+		return Loaded{Aside: fmt.Errorf("the stored position is not usable (%w); it is kept under the key %q", err, aside)}, nil
+	}
+	old, broken, err := loadIndex(ctx, client, stored)
+	if err != nil {
+		return Loaded{}, err
+	}
+	return p.join(stored, old, broken), nil
+}
+
+func (p *Position) decodeHead(data []byte) (*storedHead, error) {
+	var stored storedHead
+	if err := json.Unmarshal(data, &stored); err != nil {
+		return nil, fmt.Errorf("not a position: %w", err)
+	}
+	switch {
+	case stored.Version != version:
+		return nil, fmt.Errorf("version %d, not %d", stored.Version, version)
+	case stored.Cluster != p.options.Cluster || stored.Stream != p.options.Stream:
+		return nil, fmt.Errorf("it is of cluster %q, stream %q", stored.Cluster, stored.Stream)
+	case stored.Next < stored.First || stored.Next-stored.First > 1<<24:
+		return nil, errors.New("its chunks make no sense")
+	}
+	return &stored, nil
+}
+
+// loadBatch is how many chunks are read at a time.
+const loadBatch = 64
+
+// loadIndex reads the chunks. One that is broken is left out: what it held may come again.
+func loadIndex(ctx context.Context, client storage.Client, stored *storedHead) (x *index, broken int, err error) {
+	x = newIndex()
+	x.next = stored.Next
+	x.horizon = stored.Horizon
+	for first := stored.First; first < stored.Next; first += loadBatch {
+		var operations []*storage.Operation
+		for number := first; number < min(first+loadBatch, stored.Next); number++ {
+			operations = append(operations, storage.GetOperation(chunkKey(number)))
+		}
+		if err := client.Batch(ctx, operations...); err != nil {
+			return nil, 0, fmt.Errorf("reading the identities: %w", err)
+		}
+		for i, operation := range operations {
+			number := first + uint64(i)
+			if operation.Value == nil {
+				continue // a broken one was here
+			}
+			c, err := decodeChunk(number, operation.Value)
+			if err != nil {
+				broken++
+				x.forgotten = append(x.forgotten, number)
+				continue
+			}
+			x.load(c)
+		}
+	}
+	return x, broken, nil
+}
+
+// join takes over what was stored. If sessions have begun meanwhile, it comes before what they brought.
+func (p *Position) join(stored *storedHead, old *index, broken int) Loaded {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	loaded := Loaded{Found: true, Unclean: !stored.Clean}
+	suspect := stored.Suspect
+	if !stored.Clean {
+		lost := stored.SavedAt.Add(-p.options.Unflushed)
+		suspect = oldest(suspect, stored.Safe)
+		if p.options.Unflushed > 0 {
+			suspect = oldest(suspect, lost)
+			if ts := old.unlearn(seconds(lost)); ts != 0 {
+				suspect = oldest(suspect, time.Unix(int64(ts), 0))
+			}
+		}
+	}
+	if broken > 0 {
+		loaded.Aside = fmt.Errorf("%d of %d stored chunks of identities are broken; records that they held may be repeated",
+			broken, stored.Next-stored.First)
+		// Nothing tells which records they held, so none from before now is known to be remembered.
+		old.horizon = max(old.horizon, seconds(stored.SavedAt))
+	}
+
+	recent := p.index
+	p.index = old
+	for _, c := range recent.chunks {
+		for _, e := range c.entries {
+			p.index.add(e)
+		}
+	}
+	for _, gap := range stored.Gaps {
+		p.gaps.add(gap)
+	}
+	if p.begun.IsZero() {
+		maps.Copy(p.gaps.hours, stored.Hours)
+		p.head = head{safe: stored.Safe, suspect: suspect, life: stored.Life, accepted: stored.Accepted, clean: stored.Clean}
+	} else {
+		loaded.Opened = p.joinLate(stored, suspect)
+	}
+	p.loaded = true
+	p.changed = true
+	return loaded
+}
+
+// joinLate opens the gap that the first session would have opened, had the stored position been known.
+func (p *Position) joinLate(stored *storedHead, suspect time.Time) Opened {
+	from, reason := suspect, "the last session, or the process, did not end in order"
+	if from.IsZero() && p.begun.Sub(stored.Life) > p.patience() {
+		from, reason = stored.Safe, "away for longer than the service remembers (backfill.server_memory)"
+	}
+	if from.IsZero() || !from.Before(p.begun) {
+		return Opened{}
+	}
+	gap := Gap{From: from, To: p.begun}
+	p.gaps.add(gap)
+	return Opened{Gap: &gap, Reason: reason}
+}
+
+func oldest(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// NeedsSave says whether there is anything to save.
+func (p *Position) NeedsSave(now time.Time) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.loaded && (p.changed || now.Sub(p.saved) >= lifeInterval)
+}
+
+// Save writes what is new since the last save, in one transaction. One goroutine at a time calls it, and only after
+// Load has succeeded.
+func (p *Position) Save(ctx context.Context, client storage.Client, now time.Time) error {
+	operations, settle, err := p.snapshot(now)
+	if err != nil {
+		return err
+	}
+	if err := client.Batch(ctx, operations...); err != nil {
+		p.mu.Lock()
+		p.changed = true
+		p.mu.Unlock()
+		return fmt.Errorf("saving the position: %w", err)
+	}
+	settle()
+	return nil
+}
+
+// snapshot makes the operations of a save, and returns what has to be noted once they have succeeded.
+func (p *Position) snapshot(now time.Time) ([]*storage.Operation, func(), error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	stored := storedHead{
+		Version: version, Cluster: p.options.Cluster, Stream: p.options.Stream,
+		SavedAt: now, Safe: p.safe, Suspect: p.suspect, Life: p.life, Accepted: p.accepted, Clean: p.clean,
+		Gaps: p.gaps.open, Hours: p.gaps.hours,
+		First: p.index.next, Next: p.index.next, Horizon: p.index.horizon,
+	}
+	if len(p.index.chunks) > 0 {
+		stored.First = p.index.chunks[0].number
+	}
+	data, err := json.Marshal(stored)
+	if err != nil {
+		return nil, nil, fmt.Errorf("encoding the position: %w", err)
+	}
+	operations := []*storage.Operation{storage.SetOperation(headKey, data)}
+	written := map[*chunk]int{}
+	for i := len(p.index.chunks) - 1; i >= 0; i-- {
+		c := p.index.chunks[i]
+		if c.saved == len(c.entries) {
+			if c.saved == chunkEntries {
+				break // all before it are as full, and saved
+			}
+			continue
+		}
+		written[c] = len(c.entries)
+		operations = append(operations, storage.SetOperation(chunkKey(c.number), c.encode()))
+	}
+	forgotten := len(p.index.forgotten)
+	for _, number := range p.index.forgotten {
+		operations = append(operations, storage.DeleteOperation(chunkKey(number)))
+	}
+	p.changed = false
+	settle := func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		for c, count := range written {
+			c.saved = count
+		}
+		p.index.forgotten = p.index.forgotten[forgotten:]
+		p.saved = now
+	}
+	return operations, settle, nil
+}
