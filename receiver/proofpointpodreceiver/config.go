@@ -21,8 +21,8 @@ import (
 // Config is the configuration of one source: one cluster, one token, and one stream per event type.
 //
 // The first seven keys are those of Sumo Logic's Proofpoint On Demand source: the `config` object of its JSON
-// configuration is a valid Config. No secret in it (APISecret, ProxyURL, Headers, the keys in TLS) is printed or
-// marshalled in the clear, and none is part of an error.
+// configuration is a valid Config. No secret in it (APISecret, ProxyURL, Headers, the keys in TLS, the second
+// token in Backfill) is printed or marshalled in the clear, and none is part of an error.
 type Config struct {
 	// Name becomes the resource attributes `_source` and `_sourceName`. Default: the component's ID.
 	Name string `mapstructure:"name,omitempty"`
@@ -72,6 +72,18 @@ type Config struct {
 	// RetryOnFailure says how long to wait between attempts, and when to give up. Default: 1s, doubled up to 60s,
 	// each wait varied by half, for 90m; a max_elapsed_time of 0 never gives up.
 	RetryOnFailure configretry.BackOffConfig `mapstructure:"retry_on_failure"`
+
+	// Storage is the ID of a storage extension, which keeps the positions of the streams across restarts.
+	// Default: none; they are kept in memory.
+	Storage *component.ID `mapstructure:"storage,omitempty"`
+	// Backfill says how the archive is read for what the live sessions may have missed.
+	Backfill BackfillConfig `mapstructure:"backfill"`
+	// Dedup bounds what is remembered of delivered records, so that none is handed on twice.
+	Dedup DedupConfig `mapstructure:"dedup"`
+	// UnflushedWindow is how long a record that the pipeline has accepted can still be in its memory only, and so is
+	// lost if the process is killed: the timeout of the batch processor and some. 0, or at least 1ms; 0 is for a
+	// pipeline that stores records before it accepts them. Default: 5m30s.
+	UnflushedWindow time.Duration `mapstructure:"unflushed_window"`
 }
 
 // KeepaliveConfig says how a session that has died without a close is noticed: within Interval + Timeout.
@@ -117,6 +129,14 @@ func createDefaultConfig() component.Config {
 			MaxInterval:         time.Minute,
 			MaxElapsedTime:      90 * time.Minute,
 		},
+		Backfill: BackfillConfig{
+			Enabled:      true,
+			ServerMemory: time.Hour,
+			ArchiveDelay: time.Hour,
+			Margin:       time.Hour,
+		},
+		Dedup:           DedupConfig{Window: 24 * time.Hour, MaxEntries: 2_000_000},
+		UnflushedWindow: 5*time.Minute + 30*time.Second,
 	}
 }
 

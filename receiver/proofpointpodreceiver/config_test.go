@@ -89,7 +89,9 @@ func TestConfig_minimal(t *testing.T) {
 	assert.Equal(t, want, cfg)
 	assert.True(t, cfg.forwardToSIEM())
 	assert.Empty(t, cfg.fieldAttributes())
-	assert.Empty(t, cfg.warnings())
+	assert.Len(t, cfg.warnings(), 1, "about storage")
+	assert.Zero(t, cfg.since(time.Now()))
+	assert.Equal(t, 10*time.Minute, cfg.maxPause())
 	assert.Equal(t, "proofpointpod/eu", cfg.sourceName(component.MustNewIDWithName("proofpointpod", "eu")))
 	endpoint, err := cfg.parsedEndpoint()
 	require.NoError(t, err)
@@ -101,6 +103,8 @@ func TestConfig_minimal(t *testing.T) {
 
 func TestConfig_everyKey(t *testing.T) {
 	forward := false
+	storage := component.MustNewIDWithName("file_storage", "pod")
+	maxPause := 45 * time.Minute
 	tls := configtls.NewDefaultClientConfig()
 	tls.CAFile = "ca.pem"
 	tls.MinVersion = "1.3"
@@ -136,6 +140,13 @@ func TestConfig_everyKey(t *testing.T) {
 		RetryOnFailure: configretry.BackOffConfig{
 			Enabled: true, InitialInterval: 5 * time.Second, Multiplier: 1, RandomizationFactor: 0.2, MaxInterval: 5 * time.Second,
 		},
+		Storage: &storage,
+		Backfill: BackfillConfig{
+			Enabled: true, Since: "36h", ServerMemory: 90 * time.Minute, ArchiveDelay: 2 * time.Hour, Margin: 0,
+			MaxPause: &maxPause, APISecret: "made-up-second-token",
+		},
+		Dedup:           DedupConfig{Window: 48 * time.Hour, MaxEntries: 1024},
+		UnflushedWindow: 0,
 	}, cfg)
 	assert.Equal(t, []fieldAttribute{
 		{"big", "18446744073709551615"}, {"cost_center", "4711"}, {"empty", ""}, {"million", "1000000"},
@@ -227,7 +238,12 @@ func TestConfig_refusesWhatItCannotRead(t *testing.T) {
 	for text, want := range map[string]string{
 		"{sinceTime: now}":                     "has invalid keys: sinceTime",
 		"{Cluster_ID: other}":                  "has invalid keys: Cluster_ID",
-		"{storage: file_storage}":              "has invalid keys: storage",
+		"{storage: ''}":                        "'storage'",
+		"{storage: [file_storage]}":            "'storage'",
+		"{backfill: {Since: 24h}}":             "BackfillConfig' has invalid keys: Since",
+		"{backfill: {since: 24}}":              "'since' expected type",
+		"{backfill: {api_secret: 20250131}}":   "'api_secret' expected type 'configopaque.String', got unconvertible type 'int'",
+		"{dedup: {max_entries: many}}":         "'dedup.max_entries'",
 		"{keepalive: {intervall: 2m}}":         "'keepalive' has invalid keys: intervall",
 		"{api_secret: 20250131}":               "'api_secret' expected type 'configopaque.String', got unconvertible type 'int'",
 		"{api_secret: [hidden]}":               "'api_secret' expected type 'configopaque.String', got unconvertible type '[]interface {}'",
@@ -258,9 +274,15 @@ func TestConfig_warnings(t *testing.T) {
 		{"{keepalive: {timeout: 59s}}", "keepalive.timeout: under 60s; the PoD Log Service answers late while it sends a backlog, and sessions that are well will be given up"},
 		{"{max_record_size: 1048575}", "max_record_size: under 1048576 bytes (1 MiB); the PoD Log Service sends longer records, and they will be cut"},
 		{"{retry_on_failure: {randomization_factor: 0}}", "retry_on_failure.randomization_factor: 0 makes all streams connect again at the same moment"},
+		{"{storage: null}", "storage: not set, so positions are kept in memory only: after a restart, records that the service does not send again by itself are lost, others come twice, and backfill.since applies again; set storage to a storage extension, such as file_storage"},
+		{"{backfill: {archive_delay: 59m}}", "backfill.archive_delay: under 1h; the archive may not be complete by then, and what it gets later is lost"},
+		{"{dedup: {window: 179m}}", "dedup.window: under 3h0m0s (backfill.server_memory, margin and archive_delay together); by the time the archive is read, what was delivered is forgotten, and comes twice"},
+		{"{backfill: {enabled: false, since: 24h, archive_delay: 0}, dedup: {window: 2h}}", "backfill.since: has no effect with backfill.enabled: false"},
 	} {
 		t.Run(test.config, func(t *testing.T) {
-			cfg, err := load(overlay(t, parseYAML(t, test.config).ToStringMap()))
+			conf := overlay(t, map[string]any{"storage": "file_storage"})
+			require.NoError(t, conf.Merge(parseYAML(t, test.config)))
+			cfg, err := load(conf)
 			require.NoError(t, err)
 			require.NoError(t, confmap.Validate(cfg))
 			assert.Equal(t, []string{test.want}, cfg.warnings())
@@ -339,6 +361,7 @@ func TestConfig_hidesItsSecrets(t *testing.T) {
 	cfg.ProxyURL = "http://user:hidden-2@proxy:3128"
 	cfg.Headers = configopaque.MapList{{Name: "X-Key", Value: "hidden-3"}}
 	cfg.TLS.KeyPem = "hidden-4"
+	cfg.Backfill.APISecret = "hidden-5"
 
 	conf := confmap.New()
 	require.NoError(t, conf.Marshal(cfg))

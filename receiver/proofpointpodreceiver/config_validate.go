@@ -38,6 +38,7 @@ func (cfg *Config) Validate() error {
 		validDuration("keepalive.timeout", cfg.Keepalive.Timeout, "60s"),
 		cfg.validateMaxRecordSize(),
 		cfg.validateRetry(),
+		cfg.validatePositions(),
 	)
 }
 
@@ -66,7 +67,7 @@ func (cfg *Config) warnings() []string {
 		"max_record_size: under 1048576 bytes (1 MiB); the PoD Log Service sends longer records, and they will be cut")
 	warnIf(cfg.RetryOnFailure.Enabled && cfg.RetryOnFailure.RandomizationFactor == 0,
 		"retry_on_failure.randomization_factor: 0 makes all streams connect again at the same moment")
-	return warnings
+	return append(warnings, cfg.positionWarnings()...)
 }
 
 func (cfg *Config) validateClusterID() error {
@@ -93,16 +94,21 @@ func (cfg *Config) validateCredentials() error {
 		}
 		return errors.Join(errs...)
 	}
-	secret := string(cfg.APISecret)
-	switch {
-	case secret == "":
+	if cfg.APISecret == "" {
 		return errors.New("api_secret: required unless auth is set; the token of the PoD Log Service " +
 			"(where it is written as ${env:…}, that variable is not set)")
+	}
+	return validToken("api_secret", string(cfg.APISecret))
+}
+
+// validToken refuses what was written in place of a token. The secret is no part of the error.
+func validToken(key, secret string) error {
+	switch {
 	case strings.Trim(secret, "*") == "" || secret == "[REDACTED]":
-		return errors.New("api_secret: is a mask that was shown in place of the token; write the token itself")
+		return fmt.Errorf("%s: is a mask that was shown in place of the token; write the token itself", key)
 	case !printable(secret):
-		return errors.New("api_secret: holds white space or another character that no token has; " +
-			"write the token alone, on one line, without `Bearer`")
+		return fmt.Errorf("%s: holds white space or another character that no token has; "+
+			"write the token alone, on one line, without `Bearer`", key)
 	}
 	return nil
 }
