@@ -122,6 +122,38 @@ func PipelineBlocks(so time.Duration) Fault {
 	}
 }
 
+// StorageFails is the fault of a storage extension that returned err.
+func StorageFails(err error) Fault {
+	return Fault{
+		Type: FirstPartyGeneric, Label: "storage_fails",
+		Message: fmt.Sprintf("the position is not saved: %v; check the storage extension, its directory, and the space there. Records keep flowing, and it is tried again; a restart meanwhile repeats records", err),
+	}
+}
+
+// SecondTokenNeeded is the fault of gaps that cannot be filled with the one token, for the reason given.
+func SecondTokenNeeded(reason string) Fault {
+	return Fault{
+		Type: ThirdPartyConfig, Label: "second_token_needed",
+		Message: reason + "; gaps stay open until a second token is set as backfill.api_secret, with which the archive is read beside the live session",
+	}
+}
+
+// FillFails is the fault of an archive that can't be read.
+func FillFails(fault Fault) Fault {
+	fault.Label = "backfill_" + fault.Label
+	fault.Message = "the archive can't be read, gaps stay open: " + fault.Message
+	return fault
+}
+
+// Unrecoverable is the fault of records that the archive has no more.
+func Unrecoverable(from, to time.Time) Fault {
+	return Fault{
+		Type: ThirdPartyGeneric, Label: "gap_unrecoverable",
+		Message: fmt.Sprintf("records that reached the service from %s to %s may be missing for good: the archive keeps 30 days",
+			from.UTC().Format(time.RFC3339), to.UTC().Format(time.RFC3339)),
+	}
+}
+
 // typeOfStatus: 3xx and 4xx are the configuration's, but for those that name a passing state of the other side. All
 // other answers, 1xx, 2xx and 5xx, are the service's trouble.
 func typeOfStatus(status int) ErrorType {

@@ -1,6 +1,9 @@
 package health
 
 import (
+	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -34,7 +37,7 @@ type Source struct {
 func NewSource(types []podlog.EventType, report func(*componentstatus.Event)) *Source {
 	s := &Source{report: report, wake: make(chan struct{}, 1)}
 	for _, t := range types {
-		s.streams = append(s.streams, &Stream{source: s, Type: t, status: status{state: Pending}})
+		s.streams = append(s.streams, &Stream{source: s, Type: t, status: status{state: Pending}, troubles: map[Trouble]Fault{}})
 	}
 	return s
 }
@@ -123,7 +126,7 @@ func (s *Source) nudge() {
 func (s *Source) next() *componentstatus.Event {
 	var key strings.Builder
 	for _, stream := range s.streams {
-		stream.status.writeKey(&key)
+		stream.writeKey(&key)
 	}
 	if key.String() == s.reported {
 		return nil
@@ -132,12 +135,28 @@ func (s *Source) next() *componentstatus.Event {
 	return s.event()
 }
 
-// Stream is the health of one stream. Its methods are called by the stream's goroutine.
+// Stream is the health of one stream. Is, Failing and Quit are called by the stream's goroutine, the others by any.
 type Stream struct {
 	Type   podlog.EventType
 	source *Source
-	status status // guarded by source.mu
+
+	// The following are guarded by source.mu.
+	status   status
+	troubles map[Trouble]Fault
+	gaps     int       // how many are open
+	oldest   time.Time // the beginning of the oldest
 }
+
+// Trouble names a kind of trouble with which a stream goes on collecting.
+type Trouble string
+
+// The kinds of trouble.
+const (
+	// StorageTrouble says that positions are not saved.
+	StorageTrouble Trouble = "storage"
+	// BackfillTrouble says that gaps are not filled.
+	BackfillTrouble Trouble = "backfill"
+)
 
 // status is what is known of a stream at one moment.
 type status struct {
@@ -169,13 +188,38 @@ func (s *Stream) Quit(fault Fault, attempt int) {
 	s.set(status{state: Error, fault: fault, attempt: attempt, quit: true})
 }
 
-func (s *Stream) set(to status) {
+func (s *Stream) set(to status) { s.change(func() { s.status = to }) }
+
+// Trouble notes a fault with which the stream goes on, until Clear.
+func (s *Stream) Trouble(kind Trouble, fault Fault) {
+	s.change(func() { s.troubles[kind] = fault })
+}
+
+// Clear notes the end of a trouble.
+func (s *Stream) Clear(kind Trouble) {
+	s.change(func() { delete(s.troubles, kind) })
+}
+
+// Gaps notes how many gaps are open, and the beginning of the oldest.
+func (s *Stream) Gaps(open int, oldest time.Time) {
+	s.change(func() { s.gaps, s.oldest = open, oldest })
+}
+
+// Tell reports a fault once: what it says has happened, and does not last.
+func (s *Stream) Tell(fault Fault) {
+	const once Trouble = "once"
+	s.Trouble(once, fault)
+	s.Clear(once)
+}
+
+// change applies a change, and reports what follows from it.
+func (s *Stream) change(apply func()) {
 	s.source.mu.Lock()
 	if s.source.stopped {
 		s.source.mu.Unlock()
 		return
 	}
-	s.status = to
+	apply()
 	event := s.source.next()
 	if event != nil {
 		s.source.pending = append(s.source.pending, event)
@@ -186,17 +230,25 @@ func (s *Stream) set(to status) {
 	}
 }
 
-// writeKey writes what makes a status another one.
-func (s *status) writeKey(b *strings.Builder) {
-	b.WriteString(string(s.state))
-	if s.state == Error {
-		b.WriteByte(' ')
-		b.WriteString(string(s.fault.Type))
-		b.WriteByte(' ')
-		b.WriteString(s.fault.Label)
-		if s.quit {
-			b.WriteString(" quit")
+// writeKey writes what makes a stream's health another one.
+func (s *Stream) writeKey(b *strings.Builder) {
+	fmt.Fprintf(b, "%s %d %d", s.status.state, s.gaps, s.oldest.Unix())
+	if s.status.state == Error {
+		fmt.Fprintf(b, " %s %s %t", s.status.fault.Type, s.status.fault.Label, s.status.quit)
+	}
+	for _, kind := range slices.Sorted(maps.Keys(s.troubles)) {
+		fmt.Fprintf(b, " %s %s", kind, s.troubles[kind].Label)
+		if s.troubles[kind].Label == "gap_unrecoverable" {
+			b.WriteString(s.troubles[kind].Message) // each is another one
 		}
 	}
 	b.WriteByte('\n')
+}
+
+// trouble is the fault of the first trouble, if there is one.
+func (s *Stream) trouble() (Fault, bool) {
+	for _, kind := range slices.Sorted(maps.Keys(s.troubles)) {
+		return s.troubles[kind], true
+	}
+	return Fault{}, false
 }

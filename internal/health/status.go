@@ -19,6 +19,8 @@ const (
 	attrDeadline    = "retry.deadline"
 	attrError       = "error"
 	attrStreams     = "streams"
+	attrGapsOpen    = "gaps.open"
+	attrGapsOldest  = "gaps.oldest"
 )
 
 // event says how the source is: OK while all its streams are well, a permanent error when none of them can go on by
@@ -29,11 +31,11 @@ func (s *Source) event() *componentstatus.Event {
 	quits := 0
 	var messages []string
 	for _, stream := range s.streams {
-		if stream.status.worse(worst.status) {
+		if stream.worse(worst) {
 			worst = stream
 		}
-		if stream.status.state == Error {
-			messages = append(messages, string(stream.Type)+": "+stream.status.fault.Message)
+		if fault, ok := stream.fault(); ok {
+			messages = append(messages, string(stream.Type)+": "+fault.Message)
 		}
 		if stream.status.quit {
 			quits++
@@ -41,13 +43,13 @@ func (s *Source) event() *componentstatus.Event {
 	}
 
 	attributes := pcommon.NewMap()
-	worst.status.put(attributes)
+	worst.put(attributes)
 	streams := attributes.PutEmptyMap(attrStreams)
 	for _, stream := range s.streams {
 		of := streams.PutEmptyMap(string(stream.Type))
-		stream.status.put(of)
-		if stream.status.state == Error {
-			of.PutStr(attrError, stream.status.fault.Message)
+		stream.put(of)
+		if fault, ok := stream.fault(); ok {
+			of.PutStr(attrError, fault.Message)
 		}
 	}
 
@@ -63,27 +65,43 @@ func (s *Source) event() *componentstatus.Event {
 	return componentstatus.NewEvent(code, options...)
 }
 
-func (s *status) worse(than status) bool {
-	if s.quit != than.quit {
-		return s.quit
+// fault is what is wrong with the stream: what keeps it from collecting, else what it goes on with.
+func (s *Stream) fault() (Fault, bool) {
+	if s.status.state == Error {
+		return s.status.fault, true
 	}
-	return s.state.rank() < than.state.rank()
+	return s.trouble()
 }
 
-func (s *status) put(to pcommon.Map) {
-	to.PutStr(attrState, string(s.state))
-	if s.state != Error {
+func (s *Stream) worse(than *Stream) bool {
+	if s.status.quit != than.status.quit {
+		return s.status.quit
+	}
+	if a, b := s.status.state.rank(), than.status.state.rank(); a != b {
+		return a < b
+	}
+	return len(s.troubles) > len(than.troubles)
+}
+
+func (s *Stream) put(to pcommon.Map) {
+	to.PutStr(attrState, string(s.status.state))
+	if s.gaps > 0 {
+		to.PutInt(attrGapsOpen, int64(s.gaps))
+		to.PutStr(attrGapsOldest, s.oldest.UTC().Format(time.RFC3339))
+	}
+	fault, ok := s.fault()
+	if !ok {
 		return
 	}
-	to.PutStr(attrErrorType, string(s.fault.Type))
-	to.PutStr(attrHealthEvent, s.fault.Type.HealthEvent())
-	if s.fault.Status != 0 {
-		to.PutInt(attrStatusCode, int64(s.fault.Status))
+	to.PutStr(attrErrorType, string(fault.Type))
+	to.PutStr(attrHealthEvent, fault.Type.HealthEvent())
+	if fault.Status != 0 {
+		to.PutInt(attrStatusCode, int64(fault.Status))
 	}
-	if s.attempt > 0 {
-		to.PutInt(attrAttempt, int64(s.attempt))
+	if s.status.attempt > 0 {
+		to.PutInt(attrAttempt, int64(s.status.attempt))
 	}
-	if !s.deadline.IsZero() {
-		to.PutStr(attrDeadline, s.deadline.UTC().Format(time.RFC3339))
+	if !s.status.deadline.IsZero() {
+		to.PutStr(attrDeadline, s.status.deadline.UTC().Format(time.RFC3339))
 	}
 }

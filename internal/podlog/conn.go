@@ -44,6 +44,8 @@ type patientConn struct {
 	handler Handler
 	// limit is how long a read may wait for a byte.
 	limit time.Duration
+	// finishing is closed when our close frame is due. From then on the peer has closeWait to answer.
+	finishing <-chan struct{}
 	// armed is the read deadline that Conn has now. It is left alone while it is early enough, because setting it at
 	// every read would cost more than a deadline that passes for nothing now and then.
 	armed time.Time
@@ -68,6 +70,9 @@ func (c *patientConn) Read(p []byte) (int, error) {
 			now = flushed
 			continue
 		}
+		if c.finishes() {
+			since = now
+		}
 		dead := since.Add(c.limit)
 		if !now.Before(dead) {
 			return 0, errSilent
@@ -83,6 +88,21 @@ func (c *patientConn) Read(p []byte) (int, error) {
 		if last := time.Unix(0, c.wire.lastByte.Load()); last.After(since) {
 			since = last
 		}
+	}
+}
+
+// closeWait is how long a peer that has our close frame may send nothing.
+const closeWait = 10 * time.Second
+
+// finishes notices once that our close frame is due, and shortens the patience with the peer.
+func (c *patientConn) finishes() bool {
+	select {
+	case <-c.finishing:
+		c.finishing = nil
+		c.limit = min(c.limit, closeWait)
+		return true
+	default:
+		return false
 	}
 }
 

@@ -35,6 +35,7 @@ type Session struct {
 	maxSize   int64
 	secrets   []string // that no error repeats
 	opened    time.Time
+	date      time.Time
 
 	finishOnce sync.Once
 	finish     chan struct{} // closed by Finish
@@ -54,6 +55,9 @@ const (
 // Opened is when the handshake was answered.
 func (s *Session) Opened() time.Time { return s.opened }
 
+// Date is what the service's clock said at the handshake, to the second; zero if it did not say.
+func (s *Session) Date() time.Time { return s.date }
+
 // LastByte is when the last byte of any kind came from the service.
 func (s *Session) LastByte() time.Time { return time.Unix(0, s.conn.wire.lastByte.Load()) }
 
@@ -72,6 +76,7 @@ func (s *Session) Receive(ctx context.Context, handler Handler) error {
 	watched := &watchedHandler{Handler: handler}
 	s.patient.wire = s.conn.wire
 	s.patient.limit = s.keepalive.Interval + s.keepalive.Timeout
+	s.patient.finishing = s.finish
 	s.patient.handler = watched
 	err := s.read(watched)
 

@@ -59,8 +59,10 @@ type head struct {
 	life time.Time
 	// accepted is when the pipeline last accepted a record.
 	accepted time.Time
-	// clean: the last live session ended in order, and all of it was accepted.
+	// clean: the process has ended in order, so that what it accepted is not in memory any more.
 	clean bool
+	// doubt is a pause of the live session of which it is not known whether its records come by themselves; zero: none.
+	doubt Gap
 }
 
 // New returns the position of a stream of which nothing is known.
@@ -165,6 +167,7 @@ func (p *Position) Begin(now time.Time) Opened {
 	if p.begun.IsZero() {
 		p.begun = now
 	}
+	p.confirm() // a doubt that is left over from another session is not resolved by this one
 	var opened Opened
 	from := p.suspect
 	switch {
@@ -197,13 +200,12 @@ func (p *Position) patience() time.Duration {
 	return p.options.ServerMemory - p.options.ServerMemory/10
 }
 
-// End notes the end of a live session. clean: both sides have closed, so all that the service has sent has arrived,
-// and all that arrived was accepted.
-func (p *Position) End(clean bool, now time.Time) {
+// End notes the end of a live session. orderly: both sides have closed, so all that the service has sent has arrived,
+// and it knows.
+func (p *Position) End(orderly bool, now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.clean = clean
-	if clean {
+	if orderly {
 		p.life = now
 	} else {
 		p.suspectFrom(p.safe)
@@ -211,25 +213,60 @@ func (p *Position) End(clean bool, now time.Time) {
 	p.changed = true
 }
 
-// Suspect notes that what reached the service from a time on may be missing.
-func (p *Position) Suspect(from time.Time) {
+// Close notes that the stream has ended in order. What is not certain then is known: it is suspected already.
+func (p *Position) Close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.suspectFrom(from)
+	p.clean = true
+	p.changed = true
+}
+
+// CaughtUp says whether the live session that began at a time has brought all that had reached the service by then.
+func (p *Position) CaughtUp(begun time.Time) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return !p.safe.Before(begun)
+}
+
+// Doubt notes a pause of the live session in which an archive session had its slot. Until it is known whether that
+// moved the live position, the pause may become a gap.
+func (p *Position) Doubt(pause Gap) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.doubt = pause
+	p.changed = true
+}
+
+// Trust ends the doubt: the pause's records came by themselves.
+func (p *Position) Trust() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.doubt = Gap{}
+	p.changed = true
+}
+
+// Confirm makes the pause in doubt a gap, and returns it; nil if none is in doubt.
+func (p *Position) Confirm() *Gap {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.confirm()
+}
+
+func (p *Position) confirm() *Gap {
+	gap := p.doubt
+	p.doubt = Gap{}
+	if !gap.From.Before(gap.To) {
+		return nil
+	}
+	p.gaps.add(gap)
+	p.changed = true
+	return &gap
 }
 
 func (p *Position) suspectFrom(from time.Time) {
 	if !from.IsZero() && (p.suspect.IsZero() || from.Before(p.suspect)) {
 		p.suspect = from
 	}
-	p.changed = true
-}
-
-// OpenGap adds a gap that has another cause than those that Begin sees.
-func (p *Position) OpenGap(gap Gap) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.gaps.add(gap)
 	p.changed = true
 }
 

@@ -36,6 +36,7 @@ type storedHead struct {
 	Life     time.Time `json:"life"`
 	Accepted time.Time `json:"accepted,omitzero"`
 	Clean    bool      `json:"clean"`
+	Doubt    *Gap      `json:"doubt,omitempty"`
 
 	Gaps  []Gap              `json:"gaps,omitempty"`
 	Hours map[int64]progress `json:"hours,omitempty"`
@@ -174,6 +175,9 @@ func (p *Position) join(stored *storedHead, old *index, broken int) Loaded {
 	for _, gap := range stored.Gaps {
 		p.gaps.add(gap)
 	}
+	if stored.Doubt != nil {
+		defer p.gaps.add(*stored.Doubt) // after the hours that were read before it
+	}
 	if p.begun.IsZero() {
 		maps.Copy(p.gaps.hours, stored.Hours)
 		p.head = head{safe: stored.Safe, suspect: suspect, life: stored.Life, accepted: stored.Accepted, clean: stored.Clean}
@@ -239,6 +243,10 @@ func (p *Position) snapshot(now time.Time) ([]*storage.Operation, func(), error)
 		SavedAt: now, Safe: p.safe, Suspect: p.suspect, Life: p.life, Accepted: p.accepted, Clean: p.clean,
 		Gaps: p.gaps.open, Hours: p.gaps.hours,
 		First: p.index.next, Next: p.index.next, Horizon: p.index.horizon,
+	}
+	if p.doubt.From.Before(p.doubt.To) {
+		doubt := p.doubt
+		stored.Doubt = &doubt
 	}
 	if len(p.index.chunks) > 0 {
 		stored.First = p.index.chunks[0].number

@@ -2,6 +2,7 @@ package record
 
 import (
 	"encoding/json"
+	"github.com/proofpointpod/otelcol/internal/podlog"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -32,7 +33,7 @@ var withoutBlanks = strings.NewReplacer(" ", "", "\t", "", "\r", "", "\n", "").R
 // checkSplit checks what holds for every frame.
 func checkSplit(t *testing.T, frame string, truncated bool) {
 	t.Helper()
-	records := Split(nil, []byte(frame), truncated, observed)
+	records := Split(podlog.Message, nil, []byte(frame), truncated, observed)
 
 	bodies := ""
 	for i, r := range records {

@@ -49,13 +49,13 @@ func goldenRecords() []Record {
 		"no JSON",
 		"\xff\x00binary",
 	} {
-		records = Split(records, []byte(frame), false, observed)
+		records = Split(podlog.Message, records, []byte(frame), false, observed)
 	}
 	for _, frame := range []string{
 		`{"ts":"2026-01-12T08:15:31+01","data":"a lon`,
 		"{\"ts\":\"2026-01-12T08:15:31+01\",\"data\":\"\xfe",
 	} {
-		records = Split(records, []byte(frame), true, observed)
+		records = Split(podlog.Message, records, []byte(frame), true, observed)
 	}
 	return records
 }
@@ -98,7 +98,7 @@ func TestLogs_golden(t *testing.T) {
 
 func TestLogs_bodyIsTheFrame(t *testing.T) {
 	for _, frame := range append([]string{sample(t, "message")}, seeds...) {
-		records := Split(nil, []byte(frame), false, observed)
+		records := Split(podlog.Message, nil, []byte(frame), false, observed)
 		logs := format().Logs(records).ResourceLogs().At(0).ScopeLogs().At(0).LogRecords()
 		require.Equal(t, len(records), logs.Len())
 		for i := range records {
@@ -142,8 +142,8 @@ func TestLogs_stayValidThroughOTLP(t *testing.T) {
 	f.Body = BodyMap
 	var records []Record
 	for _, seed := range seeds {
-		records = Split(records, []byte(seed), false, observed)
-		records = Split(records, []byte(seed), true, observed)
+		records = Split(podlog.Message, records, []byte(seed), false, observed)
+		records = Split(podlog.Message, records, []byte(seed), true, observed)
 	}
 	logs := f.Logs(records)
 	encoded, err := (&plog.ProtoMarshaler{}).MarshalLogs(logs)
@@ -166,7 +166,7 @@ func BenchmarkSplit(b *testing.B) {
 			b.SetBytes(int64(len(frame)))
 			b.ReportAllocs()
 			for b.Loop() {
-				records = Split(records[:0], frame, false, observed)
+				records = Split(podlog.Message, records[:0], frame, false, observed)
 			}
 		})
 	}
@@ -176,7 +176,7 @@ func BenchmarkSplit(b *testing.B) {
 		b.SetBytes(int64(len(frame)))
 		b.ReportAllocs()
 		for b.Loop() {
-			records = Split(records[:0], frame, false, observed)
+			records = Split(podlog.Message, records[:0], frame, false, observed)
 		}
 	})
 }
@@ -187,7 +187,7 @@ func BenchmarkLogs(b *testing.B) {
 	for _, name := range []string{"message", "maillog"} {
 		var records []Record
 		for range batch {
-			records = Split(records, []byte(sample(b, name)), false, observed)
+			records = Split(podlog.Message, records, []byte(sample(b, name)), false, observed)
 		}
 		for _, body := range []Body{BodyText, BodyMap} {
 			for _, siem := range []SIEM{SIEMRecord, SIEMResource} {

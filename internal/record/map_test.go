@@ -3,6 +3,7 @@ package record
 import (
 	"encoding/json"
 	"fmt"
+	"github.com/proofpointpod/otelcol/internal/podlog"
 	"math"
 	"slices"
 	"strconv"
@@ -182,7 +183,7 @@ func FuzzMap(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		if records := Split(nil, []byte(text), false, observed); len(records) == 1 && records[0].Problem == "" {
+		if records := Split(podlog.Message, nil, []byte(text), false, observed); len(records) == 1 && records[0].Problem == "" {
 			checkMap(t, records[0].Body)
 		}
 	})

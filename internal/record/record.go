@@ -20,6 +20,9 @@ type Record struct {
 	// Body is the text of the record as it was received, without a trailing newline. It is one JSON object if Problem is
 	// empty; otherwise it can be anything, also invalid UTF-8.
 	Body string
+	// ID is the record's identity: the same for every copy of the record that the service sends, in live sessions and
+	// from the archive. The package comment says how it comes about.
+	ID uint64
 	// Timestamp is the instant in `ts`, 0 if there is none.
 	Timestamp pcommon.Timestamp
 	// Observed is when the frame was read.

@@ -1,6 +1,9 @@
 package record
 
-import "math/bits"
+import (
+	"math/bits"
+	"strings"
+)
 
 // maxDepth is how deep arrays and objects may be nested: the limit of encoding/json.
 const maxDepth = 10000
@@ -19,11 +22,46 @@ type object struct {
 	status status
 	// end is the index after the closing brace of an object that is whole.
 	end int
-	// ts is the value of the last top-level `ts`, as it stands between its quotes, escapes and all. It is empty if
-	// there is none, or if that is no string.
-	ts string
+	// fields are the values of the last top-level `ts`, `guid` and `id`, each as it stands between its quotes, escapes
+	// and all. One is empty if there is none, or if that is no string.
+	fields [fieldCount]string
 	// ascii says that there is certainly no byte of 0x80 or above in an object that is whole.
 	ascii bool
+}
+
+// field is a top-level key whose value is wanted.
+type field uint8
+
+const (
+	noField field = iota
+	fieldTS
+	fieldGUID
+	fieldID
+	fieldCount
+)
+
+// fieldOf returns the field of a key, as that stands between its quotes.
+func fieldOf(raw string) field {
+	switch raw {
+	case "ts":
+		return fieldTS
+	case "guid":
+		return fieldGUID
+	case "id":
+		return fieldID
+	}
+	if strings.IndexByte(raw, '\\') < 0 {
+		return noField
+	}
+	switch { // spelled with escapes, which nobody does
+	case isKey(raw, "ts"):
+		return fieldTS
+	case isKey(raw, "guid"):
+		return fieldGUID
+	case isKey(raw, "id"):
+		return fieldID
+	}
+	return noField
 }
 
 // scanObject scans the JSON object that begins at text[i] or after blanks there. It checks the grammar of RFC 8259 but
@@ -42,7 +80,7 @@ func scanObject(text string, i int) (o object) {
 		nesting  nesting
 		inObject bool   // the innermost open container is an object
 		key      bool   // a key comes, not a value
-		isTS     bool   // the value that comes is that of `ts`
+		wanted   field  // the value that comes is that of a field
 		seen     uint64 // all words seen in strings, or-ed
 	)
 	for {
@@ -74,14 +112,14 @@ func scanObject(text string, i int) (o object) {
 				seen |= w
 			}
 			if !key {
-				if isTS {
-					o.ts, isTS = text[from:i-1], false
+				if wanted != noField {
+					o.fields[wanted], wanted = text[from:i-1], noField
 				}
 				break
 			}
 			if nesting.depth == 1 {
-				if isTS = isKey(text[from:i-1], "ts"); isTS {
-					o.ts = ""
+				if wanted = fieldOf(text[from : i-1]); wanted != noField {
+					o.fields[wanted] = ""
 				}
 			}
 			if i = skipSpace(text, i); i == len(text) || text[i] != ':' {
@@ -94,7 +132,7 @@ func scanObject(text string, i int) (o object) {
 		case key:
 			i = stopBroken
 		case c == '{' || c == '[':
-			isTS = false
+			wanted = noField
 			if nesting.depth == maxDepth {
 				i = stopBroken
 				break
@@ -106,13 +144,13 @@ func scanObject(text string, i int) (o object) {
 				continue // with the first member, or to find that there is none
 			}
 		case c == 't':
-			i, isTS = scanLiteral(text, i, "true"), false
+			i, wanted = scanLiteral(text, i, "true"), noField
 		case c == 'f':
-			i, isTS = scanLiteral(text, i, "false"), false
+			i, wanted = scanLiteral(text, i, "false"), noField
 		case c == 'n':
-			i, isTS = scanLiteral(text, i, "null"), false
+			i, wanted = scanLiteral(text, i, "null"), noField
 		default:
-			i, isTS = scanNumber(text, i), false
+			i, wanted = scanNumber(text, i), noField
 		}
 		if i < 0 {
 			break

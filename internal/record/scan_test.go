@@ -22,7 +22,7 @@ func BenchmarkScan(b *testing.B) {
 			b.SetBytes(int64(len(text)))
 			b.ReportAllocs()
 			for b.Loop() {
-				if o := scanObject(text, 0); o.status != whole || o.ts == "" {
+				if o := scanObject(text, 0); o.status != whole || o.fields[fieldTS] == "" {
 					b.Fatal(o)
 				}
 			}

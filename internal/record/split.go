@@ -7,6 +7,8 @@ import (
 	"unicode/utf8"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/proofpointpod/otelcol/internal/podlog"
 )
 
 // Split appends the records of one frame to dst and returns the result. The package comment says what they are.
@@ -14,8 +16,9 @@ import (
 // was read.
 //
 // The frame is only borrowed. It is copied once: the records of a frame share the memory of that copy.
-func Split(dst []Record, frame []byte, truncated bool, observed time.Time) []Record {
+func Split(eventType podlog.EventType, dst []Record, frame []byte, truncated bool, observed time.Time) []Record {
 	f := frameText{
+		eventType: eventType,
 		text:      string(trimNewline(frame)),
 		truncated: truncated,
 		observed:  pcommon.NewTimestampFromTime(observed),
@@ -42,6 +45,7 @@ func Split(dst []Record, frame []byte, truncated bool, observed time.Time) []Rec
 // frameText is a frame that is being split. Its methods single, objects and lines append to dst; or, if the frame is of
 // another kind, they return dst as it was, and false.
 type frameText struct {
+	eventType podlog.EventType
 	text      string
 	truncated bool
 	observed  pcommon.Timestamp
@@ -122,21 +126,23 @@ func scanAlone(text string) (o object, alone bool) {
 func (f *frameText) record(body string, isObject bool, o object) Record {
 	r := Record{Body: body, Observed: f.observed}
 	if isObject && (o.ascii || utf8.ValidString(body)) {
-		r.Timestamp = parseTimestamp(o.ts)
+		r.Timestamp = parseTimestamp(o.fields[fieldTS])
 	} else {
 		r.Problem = InvalidJSON
 	}
+	r.ID = identity(f.eventType, &r, &o)
 	return r
 }
 
 // truncate marks a record as the last piece of a frame that was cut.
 func truncate(r *Record) {
 	r.Problem = Truncated
+	r.ID = hashOf(r.Body)
 	r.Timestamp = 0
 	if text := trimCutRune(r.Body); utf8.ValidString(text) {
 		r.Body = text
 		if o := scanObject(text, 0); o.status != broken {
-			r.Timestamp = parseTimestamp(o.ts)
+			r.Timestamp = parseTimestamp(o.fields[fieldTS])
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package record
 
 import (
+	"github.com/proofpointpod/otelcol/internal/podlog"
 	"strings"
 	"testing"
 	"time"
@@ -106,7 +107,7 @@ func TestSplit(t *testing.T) {
 		"deeper than allowed":    {deep(maxDepth + 1), []Record{invalid(deep(maxDepth + 1))}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			assert.Equal(t, observe(test.want), Split(nil, []byte(test.frame), false, observed))
+			assert.Equal(t, observe(test.want), Split(podlog.Message, nil, []byte(test.frame), false, observed))
 		})
 	}
 }
@@ -146,7 +147,7 @@ func TestSplit_truncated(t *testing.T) {
 		"invalid UTF-8 before":         {"{\"a\":\"\xff\"}\n{" + ts + ",\"a\":\"\xc3", []Record{invalid("{\"a\":\"\xff\"}"), truncatedAt("{"+ts+",\"a\":\"", ts2020)}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			assert.Equal(t, observe(test.want), Split(nil, []byte(test.frame), true, observed))
+			assert.Equal(t, observe(test.want), Split(podlog.Message, nil, []byte(test.frame), true, observed))
 		})
 	}
 }
@@ -154,15 +155,15 @@ func TestSplit_truncated(t *testing.T) {
 func TestSplit_appends(t *testing.T) {
 	dst := []Record{clean("before")}
 	for _, frame := range []string{`{"a":1}`, "", "{}\n{}", "x\n{}", "x", "{}\n[]"} {
-		got := Split(dst[:1:1], []byte(frame), false, observed)
+		got := Split(podlog.Message, dst[:1:1], []byte(frame), false, observed)
 		assert.Equal(t, dst[0], got[0], frame)
-		assert.Equal(t, Split(nil, []byte(frame), false, observed), append([]Record(nil), got[1:]...), frame)
+		assert.Equal(t, Split(podlog.Message, nil, []byte(frame), false, observed), append([]Record(nil), got[1:]...), frame)
 	}
 }
 
 func TestSplit_copiesTheFrame(t *testing.T) {
 	frame := []byte("{\"a\":1}\n{\"b\":2}\n")
-	records := Split(nil, frame, false, observed)
+	records := Split(podlog.Message, nil, frame, false, observed)
 	clear(frame)
 	assert.Equal(t, observe([]Record{clean(`{"a":1}`), clean(`{"b":2}`)}), records)
 }
@@ -170,7 +171,7 @@ func TestSplit_copiesTheFrame(t *testing.T) {
 func TestSplit_allocatesTheBodyOnly(t *testing.T) {
 	frame := []byte(sample(t, "message"))
 	dst := make([]Record, 0, 1)
-	assert.Equal(t, 1.0, testing.AllocsPerRun(100, func() { dst = Split(dst[:0], frame, false, observed) }))
+	assert.Equal(t, 1.0, testing.AllocsPerRun(100, func() { dst = Split(podlog.Message, dst[:0], frame, false, observed) }))
 }
 
 // observe sets the time at which the tests read their frames.

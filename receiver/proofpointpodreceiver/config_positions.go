@@ -158,10 +158,10 @@ func (cfg *Config) validateMaxPause() error {
 
 func (cfg *Config) validateSecondToken() error {
 	secret := cfg.Backfill.APISecret
-	switch {
-	case secret == "":
+	if secret == "" {
 		return nil
-	case secret == cfg.APISecret:
+	}
+	if secret == cfg.APISecret {
 		return errors.New("backfill.api_secret: is the token of api_secret, but the service allows one session for each " +
 			"token and event type; write a second token, or remove the key: the live session then pauses for the archive")
 	}

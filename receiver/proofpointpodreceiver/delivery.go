@@ -43,6 +43,8 @@ type delivery struct {
 	stop  context.Context // ended: hurry
 	abort context.Context // ended: return at once
 
+	// aside: another delivery of the stream tells how the pipeline is.
+	aside bool
 	// collecting: a session is open, and Collecting is the state to return to.
 	collecting bool
 	// faulty: the newest state reported is a fault of the pipeline.
@@ -115,12 +117,16 @@ func (d *delivery) refused(fault health.Fault, count int) (time.Duration, error)
 	d.faulty = true
 	if giveUp {
 		fault.Message += ". " + gaveUp(d.outage)
-		d.health.Quit(fault, d.outage.attempts)
+		if !d.aside {
+			d.health.Quit(fault, d.outage.attempts)
+		}
 		d.logger.Error("not collecting any more",
 			zap.String("error", fault.Message), zap.String("error.type", string(fault.Type)))
 		return 0, errGaveUp
 	}
-	d.health.Failing(fault, d.outage.attempts, d.outage.deadline())
+	if !d.aside {
+		d.health.Failing(fault, d.outage.attempts, d.outage.deadline())
+	}
 	d.logger.Warn("a batch is held until the pipeline accepts it; nothing is read meanwhile",
 		zap.String("error", fault.Message),
 		zap.String("error.type", string(fault.Type)),
@@ -160,7 +166,9 @@ func (d *delivery) discard(records []record.Record, err error) {
 	}
 	// The pipeline answers, so its outage, if there was one, is over.
 	d.outage.over()
-	d.health.Failing(fault, 0, time.Time{})
+	if !d.aside {
+		d.health.Failing(fault, 0, time.Time{})
+	}
 	d.faulty = true
 }
 
@@ -170,6 +178,9 @@ func (d *delivery) lost(records []record.Record, err error) {
 	d.logger.Error("records that were read are not handed on",
 		zap.Int("records", len(records)), zap.Error(err))
 }
+
+// open makes the delivery ready. It is called once, before the first batch, and close after the last.
+func (d *delivery) open() { d.handover.start() }
 
 // close ends the handover.
 func (d *delivery) close() { d.handover.close() }

@@ -3,6 +3,7 @@ package proofpointpodreceiver
 import (
 	"context"
 	"errors"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -35,8 +36,8 @@ func TestDelivery_batchOfHundredRecords(t *testing.T) {
 
 func TestDelivery_batchOfOneMebibyte(t *testing.T) {
 	play(t, podsim.Options{}, func(s *scenario) {
-		for range 10 {
-			s.service.Push(podlog.Message, []byte(`{"pad":"`+strings.Repeat("x", 300<<10)+`"}`))
+		for i := range 10 {
+			s.service.Push(podlog.Message, []byte(`{"n":`+strconv.Itoa(i)+`,"pad":"`+strings.Repeat("x", 300<<10)+`"}`))
 		}
 	}, func(s *scenario) {
 		s.collects(podlog.Message)

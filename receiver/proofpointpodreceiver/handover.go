@@ -36,9 +36,11 @@ func newHandover(ctx context.Context, next consumer.Logs) *handover {
 		done:    make(chan struct{}),
 	}
 	h.ctx, h.cancel = context.WithCancel(ctx)
-	go h.run()
 	return h
 }
+
+// start starts the goroutine.
+func (h *handover) start() { go h.run() }
 
 func (h *handover) run() {
 	defer close(h.done)

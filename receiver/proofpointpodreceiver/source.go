@@ -7,21 +7,17 @@ import (
 	"net/http"
 	"net/url"
 	"runtime"
-	"sync"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.opentelemetry.io/collector/consumer"
-	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/receiver"
 	"go.opentelemetry.io/collector/receiver/receiverhelper"
-	"go.uber.org/zap"
 	"golang.org/x/net/http/httpproxy"
 
 	"github.com/proofpointpod/otelcol/internal/health"
 	"github.com/proofpointpod/otelcol/internal/podlog"
-	"github.com/proofpointpod/otelcol/internal/record"
 	"github.com/proofpointpod/otelcol/receiver/proofpointpodreceiver/internal/metadata"
 )
 
@@ -43,7 +39,7 @@ type source struct {
 	health  *health.Source
 	stop    context.CancelFunc // ends the streams in order
 	abort   context.CancelFunc // ends them at once
-	streams sync.WaitGroup
+	streams []*streamParts
 }
 
 func newSource(settings receiver.Settings, config *Config, next consumer.Logs) (*source, error) {
@@ -82,50 +78,43 @@ func (s *source) Start(ctx context.Context, host component.Host) error {
 	for _, warning := range s.config.warnings() {
 		s.settings.Logger.Warn(warning)
 	}
-	reports := make([]*streamMetrics, 0, len(s.config.SupportedEvents))
-	for _, t := range s.config.SupportedEvents {
-		reports = append(reports, newStreamMetrics(s.metrics, s.health.Stream(t)))
-	}
-	if err := observe(s.metrics, reports); err != nil {
-		return err
-	}
-
 	abort, cancelAbort := context.WithCancel(context.Background())
 	stop, cancelStop := context.WithCancel(abort)
+	defer func() {
+		if s.stop == nil { // an error
+			cancelStop()
+			cancelAbort()
+		}
+	}()
+	set := &streamSettings{
+		source: s, client: client, credentials: credentials, clock: &clock{}, stop: stop, abort: abort,
+	}
+	metrics := make([]*streamMetrics, 0, len(s.config.SupportedEvents))
+	for _, t := range s.config.SupportedEvents {
+		parts, err := newStream(set, t, host)
+		if err != nil {
+			return err
+		}
+		s.streams = append(s.streams, parts)
+		metrics = append(metrics, parts.stream.metrics)
+	}
+	if err := observe(s.metrics, metrics); err != nil {
+		return err
+	}
+	for _, parts := range s.streams {
+		parts.keeper.keep(ctx)
+	}
 	s.abort, s.stop = cancelAbort, cancelStop
 	s.health.Initialized()
-	for i, t := range s.config.SupportedEvents {
-		logger := s.settings.Logger.With(zap.String("event_type", string(t)))
-		stream := &stream{
-			eventType:   t,
-			client:      client,
-			credentials: credentials,
-			health:      reports[i].health,
-			metrics:     reports[i],
-			logger:      logger,
-			outage:      newOutage(s.config.RetryOnFailure),
-			stop:        stop,
-			abort:       abort,
-		}
-		stream.delivery = &delivery{
-			handover: newHandover(abort, s.next),
-			format:   s.format(t),
-			obs:      s.obs,
-			health:   reports[i].health,
-			metrics:  reports[i],
-			logger:   logger,
-			outage:   newOutage(s.config.RetryOnFailure),
-			stop:     stop,
-			abort:    abort,
-		}
-		s.streams.Go(stream.run)
+	for _, parts := range s.streams {
+		parts.start()
 	}
 	return nil
 }
 
-// Shutdown ends the sessions with a close frame, hands on what still arrives, and returns when all of it is accepted
-// and every goroutine has ended, or when ctx's deadline, 10 s if it has none, has passed. What is not handed on by
-// then is counted as refused, and logged. It is safe without Start, and twice.
+// Shutdown ends the sessions with a close frame, hands on what still arrives, saves the positions, and returns when
+// all of it is accepted and every goroutine has ended, or when ctx's deadline, 10 s if it has none, has passed. What is
+// not handed on by then is counted as refused, logged, and a gap at the next start. It is safe without Start, and twice.
 func (s *source) Shutdown(ctx context.Context) error {
 	if s.stop == nil {
 		s.metrics.Shutdown()
@@ -139,7 +128,9 @@ func (s *source) Shutdown(ctx context.Context) error {
 	s.health.Stopping()
 	s.stop()
 	ended := context.AfterFunc(ctx, s.abort)
-	s.streams.Wait()
+	for _, parts := range s.streams {
+		parts.wait(ctx)
+	}
 	ended()
 	s.abort()
 	select {
@@ -147,6 +138,7 @@ func (s *source) Shutdown(ctx context.Context) error {
 	case <-ctx.Done(): // a watcher in the collector holds the last report
 	}
 	s.metrics.Shutdown()
+	s.streams = nil
 	return nil
 }
 
@@ -190,32 +182,4 @@ func (s *source) headers() http.Header {
 		header.Set(name, string(value))
 	}
 	return header
-}
-
-// format is how the records of an event type become log records.
-func (s *source) format(t podlog.EventType) *record.Format {
-	name := s.config.sourceName(s.settings.ID)
-	resource := pcommon.NewMap()
-	resource.PutStr("service.name", "proofpoint-on-demand")
-	resource.PutStr("proofpoint.cluster_id", s.config.ClusterID)
-	resource.PutStr("_source", name)
-	resource.PutStr("_sourceName", name)
-	if s.config.Category != "" {
-		resource.PutStr("_sourceCategory", s.config.Category)
-	}
-	for _, field := range s.config.fieldAttributes() {
-		resource.PutStr(field.Key, field.Value)
-	}
-	siem := record.SIEMNone
-	if s.config.forwardToSIEM() {
-		siem = record.SIEM(s.config.SIEMMetadata)
-	}
-	return &record.Format{
-		EventType:    t,
-		Body:         record.Body(s.config.Body),
-		SIEM:         siem,
-		Resource:     resource,
-		ScopeName:    metadata.ScopeName,
-		ScopeVersion: s.settings.BuildInfo.Version,
-	}
 }

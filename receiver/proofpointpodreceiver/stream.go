@@ -11,18 +11,16 @@ import (
 
 	"github.com/proofpointpod/otelcol/internal/health"
 	"github.com/proofpointpod/otelcol/internal/podlog"
-	"github.com/proofpointpod/otelcol/internal/record"
+	"github.com/proofpointpod/otelcol/internal/position"
 )
 
 const (
-	// A batch is handed on when it has so many records, or so many bytes of record text, or when its first record
-	// has waited so long. Larger batches are the batch processor's task, or the exporter's.
-	maxBatchRecords = 100
-	maxBatchBytes   = 1 << 20
-	maxBatchAge     = 100 * time.Millisecond
-
 	// healthyAfter is how long a session without a record has to live to count as a success.
 	healthyAfter = 30 * time.Second
+	// lookInterval is how often a live session is looked after: signs of life noted, a pause begun.
+	lookInterval = time.Second
+	// quietAfter is how long no record may have come before a sign of life means that the service has none.
+	quietAfter = 10 * time.Second
 )
 
 // stream collects the records of one event type: it opens a session, reads, hands on, and does it again when the
@@ -32,27 +30,43 @@ type stream struct {
 	eventType   podlog.EventType
 	client      *podlog.Client
 	credentials *credentials
-	delivery    *delivery
+	intake      *intake
+	position    *position.Position
+	filler      *filler // nil: gaps are not filled, or by a filler beside the stream
 	health      *health.Stream
 	metrics     *streamMetrics
 	logger      *zap.Logger
+	clock       *clock
 	outage      *outage // of the service
 
-	stop  context.Context // ended: finish in order
-	abort context.Context // ended: return at once
+	stop  context.Context //nolint:containedctx // ended: finish in order
+	abort context.Context //nolint:containedctx // ended: return at once
 
-	batch      []record.Record
-	batchBytes int
-	batchDue   time.Time // when the batch has to be handed on; zero: it is empty
+	// The following are of the live session that is open.
+	session *podlog.Session
+	lookAt  time.Time
+	pausing bool
+
+	pauses pauses
 }
+
+// errPaused ends a live session for a window of the archive to be read.
+var errPaused = errors.New("pausing for the archive")
 
 // run collects until the source stops or the stream has to give up.
 func (s *stream) run() {
-	defer s.delivery.close()
+	s.intake.delivery.open()
+	defer s.intake.delivery.close()
 	for s.stop.Err() == nil {
 		auth, err := s.credentials.first(s.stop)
 		if err == nil {
 			err = s.collect(auth)
+		}
+		if errors.Is(err, errPaused) {
+			err = s.fill()
+			if err == nil {
+				continue
+			}
 		}
 		if s.stop.Err() != nil || errors.Is(err, errGaveUp) || !s.recover(err, auth) {
 			return
@@ -60,8 +74,8 @@ func (s *stream) run() {
 	}
 }
 
-// collect opens one session and reads until it ends. It returns why it was not opened or ended, and after that has
-// handed on all that was read, or errGaveUp or errAborted if that was not possible.
+// collect opens one live session and reads until it ends. It returns why it was not opened or ended, and after that
+// has handed on all that was read, or errGaveUp or errAborted if that was not possible.
 func (s *stream) collect(auth http.Header) error {
 	if len(auth) == 0 {
 		return errNoToken
@@ -73,78 +87,149 @@ func (s *stream) collect(auth http.Header) error {
 	if err != nil {
 		return err
 	}
-	s.health.Is(health.Authenticated)
-	s.metrics.opened(session)
-	s.logger.Info("session opened", zap.String("state", string(health.Authenticated)))
+	s.begin(session)
 	defer context.AfterFunc(s.stop, session.Finish)()
 
 	s.health.Is(health.Collecting)
-	s.delivery.collecting = true
+	s.intake.delivery.collecting = true
 	ended := session.Receive(s.abort, s)
-	s.delivery.collecting = false
+	s.intake.delivery.collecting = false
 
+	var why *podlog.Error
+	orderly := errors.As(ended, &why) && why.Reason == podlog.ReasonClosed
 	// A failed delivery has ended the session itself; what it could not hand on is accounted for.
-	if errors.Is(ended, errGaveUp) || errors.Is(ended, errAborted) {
-		return ended
+	if !errors.Is(ended, errGaveUp) && !errors.Is(ended, errAborted) {
+		if err := s.intake.flush(); err != nil {
+			ended, orderly = err, false
+		}
 	}
-	if err := s.Flush(); err != nil {
-		return err
-	}
+	s.position.End(orderly, s.clock.at(session.LastByte()))
 	if time.Since(session.Opened()) >= healthyAfter {
 		s.outage.over()
+	}
+	if s.pausing && orderly && s.stop.Err() == nil {
+		return errPaused
 	}
 	return ended
 }
 
+// begin notes a live session that has been opened.
+func (s *stream) begin(session *podlog.Session) {
+	s.session = session
+	s.pausing = false
+	s.lookAt = session.Opened().Add(lookInterval)
+	s.intake.begin()
+	s.health.Is(health.Authenticated)
+	s.metrics.opened(session)
+	s.logger.Info("session opened", zap.String("state", string(health.Authenticated)))
+	if apart := s.clock.set(session.Date(), session.Opened()); apart != 0 {
+		s.logger.Warn("this machine's clock and the service's differ by more than a minute; gaps are reckoned by the service's",
+			zap.Duration("service_is_ahead_by", apart))
+	}
+	now := s.clock.at(session.Opened())
+	s.opened(s.position.Begin(now))
+	if paused := s.pauses.ended(now, s.metrics.rate()); paused != nil {
+		s.position.Doubt(*paused)
+	}
+}
+
+// opened reports a gap.
+func (s *stream) opened(found position.Opened) {
+	if found.Gap != nil {
+		s.logger.Warn("gap opened: records may have been missed, and are read from the archive",
+			zap.Time("from", found.Gap.From), zap.Time("to", found.Gap.To), zap.String("reason", found.Reason))
+	}
+	showGaps(s.health, s.position)
+}
+
+// fill reads the window that the live session pauses for.
+func (s *stream) fill() error {
+	s.pauses.begun(s.clock.now())
+	w, ok := s.filler.next()
+	if !ok {
+		return nil
+	}
+	err := s.filler.read(w)
+	s.pauses.read(s.filler.intake.fresh)
+	return err
+}
+
 // Frame implements [podlog.Handler].
 func (s *stream) Frame(data []byte, truncated bool) error {
-	before := len(s.batch)
-	now := time.Now()
-	s.batch = record.Split(s.batch, data, truncated, now)
-	added := s.batch[before:]
-	if len(added) == 0 {
-		return nil
+	came := s.intake.records
+	fresh, err := s.intake.take(data, truncated)
+	if s.intake.records > came {
+		s.outage.over()
 	}
-	s.outage.over()
-	for i := range added {
-		s.batchBytes += len(added[i].Body)
+	if err == nil {
+		s.judge(s.pauses.record(fresh))
 	}
-	s.metrics.read(&added[len(added)-1], now)
-	if before == 0 {
-		s.batchDue = now.Add(maxBatchAge)
-	}
-	if len(s.batch) < maxBatchRecords && s.batchBytes < maxBatchBytes {
-		return nil
-	}
-	return s.Flush()
+	return err
 }
 
 // Due implements [podlog.Handler].
-func (s *stream) Due() time.Time { return s.batchDue }
+func (s *stream) Due() time.Time { return earliest(s.intake.batchDue, s.lookAt) }
 
-// Flush implements [podlog.Handler]. It hands on the batch, and returns when that is accepted or refused for good.
+// Flush implements [podlog.Handler].
 func (s *stream) Flush() error {
-	records := s.batch
-	for len(records) > 0 {
-		// One frame can hold more records than a batch.
-		n := min(len(records), maxBatchRecords)
-		if err := s.delivery.deliver(records[:n]); err != nil {
-			s.delivery.lost(records, err)
+	now := time.Now()
+	if due := s.intake.batchDue; !due.IsZero() && !now.Before(due) {
+		if err := s.intake.flush(); err != nil {
 			return err
 		}
-		records = records[n:]
 	}
-	clear(s.batch)
-	s.batch = s.batch[:0]
-	s.batchBytes = 0
-	s.batchDue = time.Time{}
+	if !now.Before(s.lookAt) {
+		s.look()
+		s.lookAt = time.Now().Add(lookInterval)
+	}
 	return nil
+}
+
+// look notes signs of life, and begins a pause when a window of the archive is due.
+func (s *stream) look() {
+	last := s.session.LastByte()
+	since := s.intake.last
+	if since.IsZero() {
+		since = s.session.Opened()
+	}
+	quiet := len(s.intake.batch) == 0 && last.Sub(since) >= quietAfter
+	s.position.Alive(s.clock.at(last), quiet)
+	s.judge(s.pauses.look(s.clock.now()))
+	if s.filler == nil || s.pausing {
+		return
+	}
+	s.filler.expire()
+	if !s.pauses.allowed() || !s.position.CaughtUp(s.clock.at(s.session.Opened())) {
+		return
+	}
+	if _, due := s.filler.next(); due {
+		s.pausing = true
+		s.session.Finish()
+	}
+}
+
+// judge acts on what the first records after a pause tell.
+func (s *stream) judge(v verdict) {
+	switch v {
+	case pauseUndecided:
+	case pauseHarmless:
+		s.position.Trust()
+	case pauseSuspicious, pauseHarmful:
+		if gap := s.position.Confirm(); gap != nil {
+			s.logger.Warn("gap opened: while the archive was read, records may have been missed",
+				zap.Time("from", gap.From), zap.Time("to", gap.To))
+			showGaps(s.health, s.position)
+		}
+		if v == pauseHarmful {
+			s.filler.needSecondToken("an archive session moves the position of the live session, so no more is read with the one token")
+		}
+	}
 }
 
 // recover waits until it makes sense to try again after err. It returns false if it never does, or if the source
 // stops.
 func (s *stream) recover(err error, auth http.Header) bool {
-	fault, retryAfter := s.faultOf(err)
+	fault, retryAfter := faultOf(err)
 	if fault.Type == health.ThirdPartyConfig {
 		if fault.NewTokenHelps && s.credentials.canChange {
 			return s.awaitNewToken(fault, auth)
@@ -181,7 +266,7 @@ func gaveUp(o *outage) string {
 var errNoToken = errors.New("no token")
 
 // faultOf classifies err, and returns how long the service asks us to stay away.
-func (s *stream) faultOf(err error) (health.Fault, time.Duration) {
+func faultOf(err error) (health.Fault, time.Duration) {
 	var failed *podlog.Error
 	switch {
 	case errors.As(err, &failed):

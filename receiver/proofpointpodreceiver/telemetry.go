@@ -12,6 +12,7 @@ import (
 
 	"github.com/proofpointpod/otelcol/internal/health"
 	"github.com/proofpointpod/otelcol/internal/podlog"
+	"github.com/proofpointpod/otelcol/internal/position"
 	"github.com/proofpointpod/otelcol/internal/record"
 	"github.com/proofpointpod/otelcol/receiver/proofpointpodreceiver/internal/metadata"
 )
@@ -19,8 +20,10 @@ import (
 // The attributes of the metrics, as in metadata.yaml.
 const (
 	attrEventType = "event_type"
+	attrComplete  = "complete"
 	attrProblem   = "problem"
 	attrReason    = "reason"
+	attrSession   = "session"
 	attrState     = "state"
 	attrStatus    = "status"
 )
@@ -39,9 +42,13 @@ type streamMetrics struct {
 	lastRecord atomic.Int64                   // nanoseconds since 1970; 0: none yet
 	lag        atomic.Int64                   // nanoseconds
 	hasLag     atomic.Bool
+	position   *position.Position
+	clock      *clock
+	count      atomic.Int64 // records read in live sessions and handed on
+	since      time.Time    // when counting began
 }
 
-func newStreamMetrics(builder *metadata.TelemetryBuilder, stream *health.Stream) *streamMetrics {
+func newStreamMetrics(builder *metadata.TelemetryBuilder, stream *health.Stream, p *position.Position, c *clock) *streamMetrics {
 	eventType := attribute.String(attrEventType, string(stream.Type))
 	m := &streamMetrics{
 		builder:   builder,
@@ -49,6 +56,9 @@ func newStreamMetrics(builder *metadata.TelemetryBuilder, stream *health.Stream)
 		eventType: eventType,
 		labels:    metric.WithAttributeSet(attribute.NewSet(eventType)),
 		states:    map[health.State]metric.MeasurementOption{},
+		position:  p,
+		clock:     c,
+		since:     time.Now(),
 	}
 	for _, state := range health.States() {
 		m.states[state] = m.with(attrState, string(state))
@@ -74,6 +84,44 @@ func observe(builder *metadata.TelemetryBuilder, streams []*streamMetrics) error
 					}
 					o.Observe(value, labels)
 				}
+			}
+			return nil
+		}),
+		builder.RegisterProofpointpodReceiverGapsOpenCallback(func(_ context.Context, o metric.Int64Observer) error {
+			for _, m := range streams {
+				o.Observe(int64(len(m.position.Gaps())), m.labels)
+			}
+			return nil
+		}),
+		builder.RegisterProofpointpodReceiverGapsDurationCallback(func(_ context.Context, o metric.Float64Observer) error {
+			for _, m := range streams {
+				var total time.Duration
+				for _, gap := range m.position.Gaps() {
+					total += gap.To.Sub(gap.From)
+				}
+				o.Observe(total.Seconds(), m.labels)
+			}
+			return nil
+		}),
+		builder.RegisterProofpointpodReceiverGapsOldestAgeCallback(func(_ context.Context, o metric.Float64Observer) error {
+			for _, m := range streams {
+				if gaps := m.position.Gaps(); len(gaps) > 0 {
+					o.Observe(m.clock.now().Sub(gaps[0].From).Seconds(), m.labels)
+				}
+			}
+			return nil
+		}),
+		builder.RegisterProofpointpodReceiverPositionAgeCallback(func(_ context.Context, o metric.Float64Observer) error {
+			for _, m := range streams {
+				if saved := m.position.Stats().Saved; !saved.IsZero() {
+					o.Observe(m.clock.now().Sub(saved).Seconds(), m.labels)
+				}
+			}
+			return nil
+		}),
+		builder.RegisterProofpointpodReceiverIdentitiesCallback(func(_ context.Context, o metric.Int64Observer) error {
+			for _, m := range streams {
+				o.Observe(int64(m.position.Stats().Identities), m.labels)
 			}
 			return nil
 		}),
@@ -144,6 +192,7 @@ func (m *streamMetrics) received(records []record.Record) {
 			m.builder.ProofpointpodReceiverRecordsProblem.Add(ctx, 1, m.with(attrProblem, string(problem)))
 		}
 	}
+	m.count.Add(int64(len(records)))
 	m.builder.ProofpointpodReceiverRecordsReceived.Add(ctx, int64(len(records)), m.labels)
 	m.builder.ProofpointpodReceiverBytesReceived.Add(ctx, bytes, m.labels)
 }
@@ -151,4 +200,39 @@ func (m *streamMetrics) received(records []record.Record) {
 // refused counts records that the pipeline did not take and never will.
 func (m *streamMetrics) refused(count int) {
 	m.builder.ProofpointpodReceiverRecordsRefused.Add(context.Background(), int64(count), m.labels)
+}
+
+// duplicates counts records that were delivered before and are not handed on again.
+func (m *streamMetrics) duplicates(count int, archive bool) {
+	session := "live"
+	if archive {
+		session = "archive"
+	}
+	m.builder.ProofpointpodReceiverRecordsDuplicate.Add(context.Background(), int64(count), m.with(attrSession, session))
+}
+
+// recovered counts records that came from the archive and were handed on.
+func (m *streamMetrics) recovered(count int) {
+	m.builder.ProofpointpodReceiverRecordsRecovered.Add(context.Background(), int64(count), m.labels)
+}
+
+// windowRead counts an hour of the archive that was read; complete: it need not be read again.
+func (m *streamMetrics) windowRead(complete bool) {
+	m.builder.ProofpointpodReceiverWindowsRead.Add(context.Background(), 1,
+		metric.WithAttributeSet(attribute.NewSet(m.eventType, attribute.Bool(attrComplete, complete))))
+}
+
+// saveFailed counts a save, or an attempt to read the storage, that failed.
+func (m *streamMetrics) saveFailed() {
+	m.builder.ProofpointpodReceiverSaveFailures.Add(context.Background(), 1, m.labels)
+}
+
+// rate is how many records a second came on average so far.
+func (m *streamMetrics) rate() float64 {
+	return float64(m.count.Load()) / max(time.Since(m.since).Seconds(), 1)
+}
+
+// usualLag is the lag of the newest record, within reason.
+func (m *streamMetrics) usualLag() time.Duration {
+	return min(max(time.Duration(m.lag.Load()), 0), time.Hour)
 }

@@ -30,14 +30,23 @@ type TelemetryBuilder struct {
 	registrations                          []metric.Registration
 	ProofpointpodReceiverBytesReceived     metric.Int64Counter
 	ProofpointpodReceiverConnectionState   metric.Int64ObservableGauge
+	ProofpointpodReceiverGapsDuration      metric.Float64ObservableGauge
+	ProofpointpodReceiverGapsOldestAge     metric.Float64ObservableGauge
+	ProofpointpodReceiverGapsOpen          metric.Int64ObservableGauge
 	ProofpointpodReceiverHandshakes        metric.Int64Counter
+	ProofpointpodReceiverIdentities        metric.Int64ObservableGauge
 	ProofpointpodReceiverLag               metric.Float64ObservableGauge
 	ProofpointpodReceiverLastRecordAge     metric.Float64ObservableGauge
 	ProofpointpodReceiverLastSignOfLifeAge metric.Float64ObservableGauge
+	ProofpointpodReceiverPositionAge       metric.Float64ObservableGauge
 	ProofpointpodReceiverReconnects        metric.Int64Counter
+	ProofpointpodReceiverRecordsDuplicate  metric.Int64Counter
 	ProofpointpodReceiverRecordsProblem    metric.Int64Counter
 	ProofpointpodReceiverRecordsReceived   metric.Int64Counter
+	ProofpointpodReceiverRecordsRecovered  metric.Int64Counter
 	ProofpointpodReceiverRecordsRefused    metric.Int64Counter
+	ProofpointpodReceiverSaveFailures      metric.Int64Counter
+	ProofpointpodReceiverWindowsRead       metric.Int64Counter
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -57,6 +66,66 @@ func (builder *TelemetryBuilder) RegisterProofpointpodReceiverConnectionStateCal
 		cb(ctx, &observerInt64{inst: builder.ProofpointpodReceiverConnectionState, obs: o})
 		return nil
 	}, builder.ProofpointpodReceiverConnectionState)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterProofpointpodReceiverGapsDurationCallback sets callback for observable ProofpointpodReceiverGapsDuration metric.
+func (builder *TelemetryBuilder) RegisterProofpointpodReceiverGapsDurationCallback(cb metric.Float64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerFloat64{inst: builder.ProofpointpodReceiverGapsDuration, obs: o})
+		return nil
+	}, builder.ProofpointpodReceiverGapsDuration)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterProofpointpodReceiverGapsOldestAgeCallback sets callback for observable ProofpointpodReceiverGapsOldestAge metric.
+func (builder *TelemetryBuilder) RegisterProofpointpodReceiverGapsOldestAgeCallback(cb metric.Float64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerFloat64{inst: builder.ProofpointpodReceiverGapsOldestAge, obs: o})
+		return nil
+	}, builder.ProofpointpodReceiverGapsOldestAge)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterProofpointpodReceiverGapsOpenCallback sets callback for observable ProofpointpodReceiverGapsOpen metric.
+func (builder *TelemetryBuilder) RegisterProofpointpodReceiverGapsOpenCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ProofpointpodReceiverGapsOpen, obs: o})
+		return nil
+	}, builder.ProofpointpodReceiverGapsOpen)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterProofpointpodReceiverIdentitiesCallback sets callback for observable ProofpointpodReceiverIdentities metric.
+func (builder *TelemetryBuilder) RegisterProofpointpodReceiverIdentitiesCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ProofpointpodReceiverIdentities, obs: o})
+		return nil
+	}, builder.ProofpointpodReceiverIdentities)
 	if err != nil {
 		return err
 	}
@@ -102,6 +171,21 @@ func (builder *TelemetryBuilder) RegisterProofpointpodReceiverLastSignOfLifeAgeC
 		cb(ctx, &observerFloat64{inst: builder.ProofpointpodReceiverLastSignOfLifeAge, obs: o})
 		return nil
 	}, builder.ProofpointpodReceiverLastSignOfLifeAge)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterProofpointpodReceiverPositionAgeCallback sets callback for observable ProofpointpodReceiverPositionAge metric.
+func (builder *TelemetryBuilder) RegisterProofpointpodReceiverPositionAgeCallback(cb metric.Float64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerFloat64{inst: builder.ProofpointpodReceiverPositionAge, obs: o})
+		return nil
+	}, builder.ProofpointpodReceiverPositionAge)
 	if err != nil {
 		return err
 	}
@@ -161,10 +245,34 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("1"),
 	)
 	errs = errors.Join(errs, err)
+	builder.ProofpointpodReceiverGapsDuration, err = builder.meter.Float64ObservableGauge(
+		"otelcol_proofpointpod_receiver_gaps_duration",
+		metric.WithDescription("Seconds in all that the open gaps span. [Alpha]"),
+		metric.WithUnit("s"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProofpointpodReceiverGapsOldestAge, err = builder.meter.Float64ObservableGauge(
+		"otelcol_proofpointpod_receiver_gaps_oldest_age",
+		metric.WithDescription("Seconds since the beginning of the oldest open gap. Not reported while there is none. [Alpha]"),
+		metric.WithUnit("s"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProofpointpodReceiverGapsOpen, err = builder.meter.Int64ObservableGauge(
+		"otelcol_proofpointpod_receiver_gaps_open",
+		metric.WithDescription("Open gaps, spans of time in which records may have been missed and that are not yet read from the archive. [Alpha]"),
+		metric.WithUnit("{gaps}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.ProofpointpodReceiverHandshakes, err = builder.meter.Int64Counter(
 		"otelcol_proofpointpod_receiver_handshakes",
 		metric.WithDescription("WebSocket handshakes tried, by the HTTP status of the answer. [Alpha]"),
 		metric.WithUnit("{handshakes}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProofpointpodReceiverIdentities, err = builder.meter.Int64ObservableGauge(
+		"otelcol_proofpointpod_receiver_identities",
+		metric.WithDescription("Identities of delivered records that are remembered. [Alpha]"),
+		metric.WithUnit("{records}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ProofpointpodReceiverLag, err = builder.meter.Float64ObservableGauge(
@@ -185,10 +293,22 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("s"),
 	)
 	errs = errors.Join(errs, err)
+	builder.ProofpointpodReceiverPositionAge, err = builder.meter.Float64ObservableGauge(
+		"otelcol_proofpointpod_receiver_position_age",
+		metric.WithDescription("Seconds since the position was last saved. Not reported without storage. [Alpha]"),
+		metric.WithUnit("s"),
+	)
+	errs = errors.Join(errs, err)
 	builder.ProofpointpodReceiverReconnects, err = builder.meter.Int64Counter(
 		"otelcol_proofpointpod_receiver_reconnects",
 		metric.WithDescription("Sessions that ended, and attempts that failed, after which the stream connects again, by reason. [Alpha]"),
 		metric.WithUnit("{reconnects}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProofpointpodReceiverRecordsDuplicate, err = builder.meter.Int64Counter(
+		"otelcol_proofpointpod_receiver_records_duplicate",
+		metric.WithDescription("Records that were delivered before and were not handed on again. [Alpha]"),
+		metric.WithUnit("{records}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ProofpointpodReceiverRecordsProblem, err = builder.meter.Int64Counter(
@@ -203,10 +323,28 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("{records}"),
 	)
 	errs = errors.Join(errs, err)
+	builder.ProofpointpodReceiverRecordsRecovered, err = builder.meter.Int64Counter(
+		"otelcol_proofpointpod_receiver_records_recovered",
+		metric.WithDescription("Records that came from the archive and were handed on. [Alpha]"),
+		metric.WithUnit("{records}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.ProofpointpodReceiverRecordsRefused, err = builder.meter.Int64Counter(
 		"otelcol_proofpointpod_receiver_records_refused",
 		metric.WithDescription("Records that the pipeline refused for good, or that were held when the source gave up. [Alpha]"),
 		metric.WithUnit("{records}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProofpointpodReceiverSaveFailures, err = builder.meter.Int64Counter(
+		"otelcol_proofpointpod_receiver_save_failures",
+		metric.WithDescription("Attempts to read or save the position that failed. [Alpha]"),
+		metric.WithUnit("{attempts}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProofpointpodReceiverWindowsRead, err = builder.meter.Int64Counter(
+		"otelcol_proofpointpod_receiver_windows_read",
+		metric.WithDescription("Hours of the archive that were read. [Alpha]"),
+		metric.WithUnit("{windows}"),
 	)
 	errs = errors.Join(errs, err)
 	return &builder, errs

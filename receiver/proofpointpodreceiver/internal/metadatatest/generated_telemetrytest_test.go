@@ -24,6 +24,22 @@ func TestSetupTelemetry(t *testing.T) {
 		observer.Observe(1)
 		return nil
 	}))
+	require.NoError(t, tb.RegisterProofpointpodReceiverGapsDurationCallback(func(_ context.Context, observer metric.Float64Observer) error {
+		observer.Observe(1)
+		return nil
+	}))
+	require.NoError(t, tb.RegisterProofpointpodReceiverGapsOldestAgeCallback(func(_ context.Context, observer metric.Float64Observer) error {
+		observer.Observe(1)
+		return nil
+	}))
+	require.NoError(t, tb.RegisterProofpointpodReceiverGapsOpenCallback(func(_ context.Context, observer metric.Int64Observer) error {
+		observer.Observe(1)
+		return nil
+	}))
+	require.NoError(t, tb.RegisterProofpointpodReceiverIdentitiesCallback(func(_ context.Context, observer metric.Int64Observer) error {
+		observer.Observe(1)
+		return nil
+	}))
 	require.NoError(t, tb.RegisterProofpointpodReceiverLagCallback(func(_ context.Context, observer metric.Float64Observer) error {
 		observer.Observe(1)
 		return nil
@@ -36,19 +52,39 @@ func TestSetupTelemetry(t *testing.T) {
 		observer.Observe(1)
 		return nil
 	}))
+	require.NoError(t, tb.RegisterProofpointpodReceiverPositionAgeCallback(func(_ context.Context, observer metric.Float64Observer) error {
+		observer.Observe(1)
+		return nil
+	}))
 	tb.ProofpointpodReceiverBytesReceived.Add(context.Background(), 1)
 	tb.ProofpointpodReceiverHandshakes.Add(context.Background(), 1)
 	tb.ProofpointpodReceiverReconnects.Add(context.Background(), 1)
+	tb.ProofpointpodReceiverRecordsDuplicate.Add(context.Background(), 1)
 	tb.ProofpointpodReceiverRecordsProblem.Add(context.Background(), 1)
 	tb.ProofpointpodReceiverRecordsReceived.Add(context.Background(), 1)
+	tb.ProofpointpodReceiverRecordsRecovered.Add(context.Background(), 1)
 	tb.ProofpointpodReceiverRecordsRefused.Add(context.Background(), 1)
+	tb.ProofpointpodReceiverSaveFailures.Add(context.Background(), 1)
+	tb.ProofpointpodReceiverWindowsRead.Add(context.Background(), 1)
 	AssertEqualProofpointpodReceiverBytesReceived(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualProofpointpodReceiverConnectionState(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
+	AssertEqualProofpointpodReceiverGapsDuration(t, testTel,
+		[]metricdata.DataPoint[float64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualProofpointpodReceiverGapsOldestAge(t, testTel,
+		[]metricdata.DataPoint[float64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualProofpointpodReceiverGapsOpen(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
 	AssertEqualProofpointpodReceiverHandshakes(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualProofpointpodReceiverIdentities(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualProofpointpodReceiverLag(t, testTel,
@@ -60,7 +96,13 @@ func TestSetupTelemetry(t *testing.T) {
 	AssertEqualProofpointpodReceiverLastSignOfLifeAge(t, testTel,
 		[]metricdata.DataPoint[float64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
+	AssertEqualProofpointpodReceiverPositionAge(t, testTel,
+		[]metricdata.DataPoint[float64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
 	AssertEqualProofpointpodReceiverReconnects(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualProofpointpodReceiverRecordsDuplicate(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualProofpointpodReceiverRecordsProblem(t, testTel,
@@ -69,7 +111,16 @@ func TestSetupTelemetry(t *testing.T) {
 	AssertEqualProofpointpodReceiverRecordsReceived(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
+	AssertEqualProofpointpodReceiverRecordsRecovered(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
 	AssertEqualProofpointpodReceiverRecordsRefused(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualProofpointpodReceiverSaveFailures(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualProofpointpodReceiverWindowsRead(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 

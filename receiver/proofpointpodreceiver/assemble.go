@@ -1,0 +1,185 @@
+package proofpointpodreceiver
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.uber.org/zap"
+
+	"github.com/proofpointpod/otelcol/internal/podlog"
+	"github.com/proofpointpod/otelcol/internal/position"
+	"github.com/proofpointpod/otelcol/internal/record"
+	"github.com/proofpointpod/otelcol/receiver/proofpointpodreceiver/internal/metadata"
+)
+
+// streamSettings are what the streams of a source share.
+type streamSettings struct {
+	source      *source
+	client      *podlog.Client
+	credentials *credentials
+	clock       *clock
+	stop, abort context.Context //nolint:containedctx // the life of the streams, not of a call
+}
+
+// streamParts are the goroutines of one stream: the live sessions, the archive beside them where there is a second
+// token, and the storage.
+type streamParts struct {
+	stream *stream
+	filler *filler // nil: none beside the stream
+	keeper *keeper
+
+	collecting sync.WaitGroup // stream and filler
+	keeping    sync.WaitGroup
+	stopKeeper context.CancelFunc
+}
+
+func newStream(set *streamSettings, t podlog.EventType, host component.Host) (*streamParts, error) {
+	s := set.source
+	config := s.config
+	logger := s.settings.Logger.With(zap.String("event_type", string(t)))
+	health := s.health.Stream(t)
+	where := position.New(position.Options{
+		Cluster:      config.ClusterID,
+		Stream:       string(t),
+		Since:        config.since(time.Now()),
+		ServerMemory: config.Backfill.ServerMemory,
+		ArchiveDelay: config.Backfill.ArchiveDelay,
+		Margin:       config.Backfill.Margin,
+		Unflushed:    config.UnflushedWindow,
+		Remember:     config.Dedup.Window,
+		MaxEntries:   config.Dedup.MaxEntries,
+	})
+	metrics := newStreamMetrics(s.metrics, health, where, set.clock)
+	open, err := newStorage(config, host, s.settings.ID, string(t))
+	if err != nil {
+		return nil, err
+	}
+	newDelivery := func(aside bool) *delivery {
+		return &delivery{
+			handover: newHandover(set.abort, s.next),
+			format:   s.format(t),
+			obs:      s.obs,
+			health:   health,
+			metrics:  metrics,
+			logger:   logger,
+			outage:   newOutage(config.RetryOnFailure),
+			stop:     set.stop,
+			abort:    set.abort,
+			aside:    aside,
+		}
+	}
+	newIntake := func(d *delivery, archive bool) *intake {
+		return &intake{
+			eventType: t, position: where, delivery: d, metrics: metrics, clock: set.clock, archive: archive,
+		}
+	}
+	parts := &streamParts{}
+	parts.stream = &stream{
+		eventType:   t,
+		client:      set.client,
+		credentials: set.credentials,
+		intake:      newIntake(newDelivery(false), false),
+		position:    where,
+		health:      health,
+		metrics:     metrics,
+		logger:      logger,
+		clock:       set.clock,
+		outage:      newOutage(config.RetryOnFailure),
+		stop:        set.stop,
+		abort:       set.abort,
+		pauses:      pauses{lag: metrics.usualLag},
+	}
+	parts.keeper = &keeper{
+		position: where, open: open, health: health, metrics: metrics, logger: logger, clock: set.clock,
+		found: parts.stream.opened,
+	}
+	if !config.Backfill.Enabled {
+		return parts, nil
+	}
+	f := &filler{
+		client:      set.client,
+		credentials: set.credentials,
+		position:    where,
+		health:      health,
+		metrics:     metrics,
+		logger:      logger,
+		clock:       set.clock,
+		stop:        set.stop,
+		abort:       set.abort,
+		pauses:      map[int64]time.Duration{},
+		hopeless:    map[int64]bool{},
+		outage:      newFillOutage(config.RetryOnFailure),
+	}
+	if second := config.Backfill.APISecret; second != "" {
+		header := http.Header{"Authorization": {"Bearer " + string(second)}}
+		f.credentials = &credentials{ask: func(context.Context) (http.Header, error) { return header, nil }}
+		f.intake = newIntake(newDelivery(true), true)
+		parts.filler = f
+		return parts, nil
+	}
+	f.intake = newIntake(parts.stream.intake.delivery, true)
+	f.maxPause = config.maxPause()
+	f.longest = config.Backfill.ServerMemory / 2
+	parts.stream.filler = f
+	return parts, nil
+}
+
+// start starts the goroutines.
+func (p *streamParts) start() {
+	p.collecting.Go(p.stream.run)
+	if p.filler != nil {
+		p.collecting.Go(p.filler.run)
+	}
+	var ctx context.Context
+	ctx, p.stopKeeper = context.WithCancel(context.Background())
+	p.keeping.Go(func() { p.keeper.run(ctx) })
+}
+
+// wait waits for the stream, which has been told to stop, and then lets the keeper save for the last time; but for
+// storage not longer than ctx.
+func (p *streamParts) wait(ctx context.Context) {
+	p.collecting.Wait()
+	p.stopKeeper()
+	saved := make(chan struct{})
+	go func() {
+		defer close(saved)
+		p.keeping.Wait()
+		p.keeper.close(ctx)
+	}()
+	select {
+	case <-saved:
+	case <-ctx.Done(): // the storage holds the keeper
+	}
+}
+
+// format is how the records of an event type become log records.
+func (s *source) format(t podlog.EventType) *record.Format {
+	name := s.config.sourceName(s.settings.ID)
+	resource := pcommon.NewMap()
+	resource.PutStr("service.name", "proofpoint-on-demand")
+	resource.PutStr("proofpoint.cluster_id", s.config.ClusterID)
+	resource.PutStr("_source", name)
+	resource.PutStr("_sourceName", name)
+	if s.config.Category != "" {
+		resource.PutStr("_sourceCategory", s.config.Category)
+	}
+	for _, field := range s.config.fieldAttributes() {
+		resource.PutStr(field.Key, field.Value)
+	}
+	siem := record.SIEMNone
+	if s.config.forwardToSIEM() {
+		siem = record.SIEM(s.config.SIEMMetadata)
+	}
+	return &record.Format{
+		EventType:    t,
+		Body:         record.Body(s.config.Body),
+		SIEM:         siem,
+		Resource:     resource,
+		ScopeName:    metadata.ScopeName,
+		ScopeVersion: s.settings.BuildInfo.Version,
+	}
+}

@@ -1,0 +1,270 @@
+package proofpointpodreceiver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"go.opentelemetry.io/collector/config/configretry"
+	"go.uber.org/zap"
+
+	"github.com/proofpointpod/otelcol/internal/health"
+	"github.com/proofpointpod/otelcol/internal/podlog"
+	"github.com/proofpointpod/otelcol/internal/position"
+)
+
+// fillerPoll is how often a filler with a token of its own looks for a window to read.
+const fillerPoll = time.Second
+
+// filler reads the windows of a stream's gaps from the archive. With a second token it has a goroutine of its own,
+// beside the live session; with the one token, the stream's goroutine calls it while the live session pauses.
+type filler struct {
+	client      *podlog.Client
+	credentials *credentials
+	intake      *intake
+	position    *position.Position
+	health      *health.Stream
+	metrics     *streamMetrics
+	logger      *zap.Logger
+	clock       *clock
+
+	stop, abort context.Context //nolint:containedctx // the life of the stream, not of a call
+
+	// maxPause and longest bound the reading of a window while the live session pauses: the first for its first
+	// read, the second in any case. 0: no bounds, as nothing pauses.
+	maxPause, longest time.Duration
+	// pauses are the bounds of windows that did not fit in maxPause, by the window's start in seconds since 1970.
+	pauses map[int64]time.Duration
+	// hopeless are the windows that did not fit in longest.
+	hopeless map[int64]bool
+
+	outage  *outage // of the archive; it does not give up
+	retryAt time.Time
+
+	// The following are of the window that is being read.
+	session *podlog.Session
+	until   time.Time // when its time is up; zero: never
+	cutOff  bool
+}
+
+// newFillOutage says how long to wait between attempts to read the archive: as for sessions, but for ever.
+func newFillOutage(config configretry.BackOffConfig) *outage {
+	config.Enabled = true
+	config.MaxElapsedTime = 0
+	return newOutage(config)
+}
+
+// run fills until the stream stops. It is for a filler with a token of its own.
+func (f *filler) run() {
+	f.intake.delivery.open()
+	defer f.intake.delivery.close()
+	for pause(f.stop, fillerPoll) {
+		f.expire()
+		w, ok := f.next()
+		if !ok {
+			continue
+		}
+		if err := f.read(w); errors.Is(err, errGaveUp) || errors.Is(err, errAborted) {
+			return
+		}
+	}
+}
+
+// next is the window that is to be read now, if there is one.
+func (f *filler) next() (position.Window, bool) {
+	if time.Now().Before(f.retryAt) {
+		return position.Window{}, false
+	}
+	now := f.clock.now()
+	for _, w := range f.position.Windows() {
+		if f.hopeless[w.Start.Unix()] {
+			continue
+		}
+		// The windows after it are due later still.
+		return w, !now.Before(w.Due)
+	}
+	return position.Window{}, false
+}
+
+// expire gives up what the archive has no more.
+func (f *filler) expire() {
+	gone := f.position.Unrecoverable(f.clock.now())
+	for _, gap := range gone {
+		fault := health.Unrecoverable(gap.From, gap.To)
+		f.logger.Error("gap unrecoverable", zap.Time("from", gap.From), zap.Time("to", gap.To), zap.String("error", fault.Message))
+		f.health.Tell(fault)
+	}
+	if len(gone) > 0 {
+		f.showGaps()
+	}
+}
+
+// read reads one window. The error is why the pipeline did not take what came; all else is reported here.
+func (f *filler) read(w position.Window) error {
+	defer func() { f.session = nil }()
+	auth, err := f.credentials.ask(f.stop)
+	if err == nil && len(auth) == 0 {
+		err = errNoToken
+	}
+	if err == nil {
+		f.session, err = f.open(w, auth)
+	}
+	if err != nil {
+		f.failed(err)
+		return nil
+	}
+	f.logger.Info("reading the archive", zap.Time("from", w.Start), zap.Time("to", w.End))
+	defer context.AfterFunc(f.stop, f.session.Finish)()
+
+	f.intake.begin()
+	f.cutOff = false
+	f.until = time.Time{}
+	limit := f.limit(w)
+	if limit > 0 {
+		f.until = time.Now().Add(limit)
+	}
+	ended := f.session.Receive(f.abort, f)
+	if errors.Is(ended, errGaveUp) || errors.Is(ended, errAborted) {
+		return ended
+	}
+	if err := f.intake.flush(); err != nil {
+		return err
+	}
+	f.finished(w, limit, ended)
+	return nil
+}
+
+func (f *filler) open(w position.Window, auth http.Header) (*podlog.Session, error) {
+	// Whether the service takes a time in the future is not known; it rounds to the hour anyway.
+	to := w.End
+	if now := f.clock.now(); to.After(now) {
+		to = now
+	}
+	session, err := f.client.OpenArchive(f.stop, f.intake.eventType, auth, w.Start, to)
+	if f.stop.Err() == nil || err == nil {
+		f.metrics.handshake(err)
+	}
+	return session, err
+}
+
+// limit is how long the reading of a window may take, 0 for as long as it needs.
+func (f *filler) limit(w position.Window) time.Duration {
+	if longer, ok := f.pauses[w.Start.Unix()]; ok {
+		return longer
+	}
+	return f.maxPause
+}
+
+// finished notes how a window's reading ended.
+func (f *filler) finished(w position.Window, limit time.Duration, ended error) {
+	var why *podlog.Error
+	orderly := errors.As(ended, &why) && why.Reason == podlog.ReasonClosed && (why.CloseCode == 1000 || why.CloseCode == 1005)
+	cutOff := f.cutOff || f.stop.Err() != nil
+	done, closed := f.position.WindowRead(w, position.Read{
+		Complete: orderly && !cutOff,
+		CutOff:   cutOff,
+		Records:  f.intake.records,
+		Fresh:    f.intake.fresh,
+	})
+	f.metrics.windowRead(done)
+	f.logger.Info("archive read",
+		zap.Time("from", w.Start), zap.Time("to", w.End), zap.Bool("complete", done), zap.NamedError("end", ended),
+		zap.Int("records", f.intake.records), zap.Int("recovered", f.intake.fresh))
+	for _, gap := range closed {
+		f.logger.Info("gap filled", zap.Time("from", gap.From), zap.Time("to", gap.To))
+	}
+	if len(closed) > 0 {
+		f.showGaps()
+	}
+	switch {
+	case f.stop.Err() != nil:
+	case f.cutOff:
+		f.extend(w, limit)
+	case !done && !orderly:
+		f.failed(ended)
+		return
+	}
+	f.outage.over()
+	f.retryAt = time.Time{}
+	if len(f.hopeless) == 0 {
+		f.health.Clear(health.BackfillTrouble)
+	}
+}
+
+// extend gives a window that did not fit more time, up to the longest pause there may be.
+func (f *filler) extend(w position.Window, limit time.Duration) {
+	if limit < f.longest {
+		f.pauses[w.Start.Unix()] = min(2*limit, f.longest)
+		return
+	}
+	f.hopeless[w.Start.Unix()] = true
+	f.needSecondToken(fmt.Sprintf("the archive's hour from %s can't be read within %v, the longest that the live session may pause",
+		w.Start.UTC().Format(time.RFC3339), limit))
+}
+
+// needSecondToken reports that the one token is not enough.
+func (f *filler) needSecondToken(reason string) {
+	fault := health.SecondTokenNeeded(reason)
+	f.logger.Error("gaps can't be filled", zap.String("error", fault.Message))
+	f.health.Trouble(health.BackfillTrouble, fault)
+}
+
+// failed notes that a window could not be read, and when to try again.
+func (f *filler) failed(err error) {
+	if f.stop.Err() != nil {
+		return
+	}
+	fault, retryAfter := faultOf(err)
+	wait, _ := f.outage.failed(time.Now(), retryAfter)
+	f.retryAt = time.Now().Add(wait)
+	if f.outage.attempts > 1 {
+		// A single failure is usual, and not worth an alarm.
+		f.health.Trouble(health.BackfillTrouble, health.FillFails(fault))
+	}
+	f.logger.Warn("the archive was not read to the end; trying again",
+		zap.String("error", fault.Message), zap.Int("attempt", f.outage.attempts),
+		zap.Duration("next_attempt_in", wait.Round(time.Millisecond)))
+}
+
+// showGaps tells the health how many gaps are open.
+func (f *filler) showGaps() {
+	showGaps(f.health, f.position)
+}
+
+func showGaps(h *health.Stream, p *position.Position) {
+	open := p.Gaps()
+	if len(open) == 0 {
+		h.Gaps(0, time.Time{})
+		return
+	}
+	h.Gaps(len(open), open[0].From)
+}
+
+// Frame implements [podlog.Handler].
+func (f *filler) Frame(data []byte, truncated bool) error {
+	_, err := f.intake.take(data, truncated)
+	return err
+}
+
+// Due implements [podlog.Handler].
+func (f *filler) Due() time.Time { return earliest(f.intake.batchDue, f.until) }
+
+// Flush implements [podlog.Handler].
+func (f *filler) Flush() error {
+	if !f.until.IsZero() && !time.Now().Before(f.until) {
+		f.cutOff = true
+		f.until = time.Time{}
+		f.session.Finish()
+	}
+	return f.intake.flush()
+}
+
+// earliest is the earlier of two times of which zero is none.
+func earliest(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}

@@ -1,0 +1,141 @@
+package proofpointpodreceiver
+
+import (
+	"time"
+
+	"github.com/proofpointpod/otelcol/internal/podlog"
+	"github.com/proofpointpod/otelcol/internal/position"
+	"github.com/proofpointpod/otelcol/internal/record"
+)
+
+const (
+	// A batch is handed on when it has so many records, or so many bytes of record text, or when its first record
+	// has waited so long. Larger batches are the batch processor's task, or the exporter's.
+	maxBatchRecords = 100
+	maxBatchBytes   = 1 << 20
+	maxBatchAge     = 100 * time.Millisecond
+)
+
+// intake turns the frames of a session into batches, without what was delivered before, hands them on, and tells the
+// position. It belongs to the goroutine that reads the session.
+type intake struct {
+	eventType podlog.EventType
+	position  *position.Position
+	delivery  *delivery
+	metrics   *streamMetrics
+	clock     *clock
+	// archive: the frames are the archive's, not a live session's.
+	archive bool
+
+	batch      []record.Record
+	batchBytes int
+	batchDue   time.Time // when the batch has to be handed on; zero: it is empty
+
+	tally
+}
+
+// tally counts the records of a session.
+type tally struct {
+	// records came; fresh of them were not delivered before.
+	records, fresh int
+	// last is when the last one came.
+	last time.Time
+}
+
+// take reads a frame. It returns the records in it that are new, which are valid until the next call of a method; a
+// batch that is full has been handed on.
+func (in *intake) take(data []byte, truncated bool) ([]record.Record, error) {
+	now := time.Now()
+	before := len(in.batch)
+	in.batch = record.Split(in.eventType, in.batch, data, truncated, now)
+	came := in.batch[before:]
+	if len(came) == 0 {
+		return nil, nil
+	}
+	in.records += len(came)
+	in.last = now
+	in.metrics.read(&came[len(came)-1], now)
+	fresh := in.sift(before)
+	in.fresh += len(fresh)
+	if len(fresh) == 0 {
+		return nil, nil
+	}
+	for i := range fresh {
+		in.batchBytes += len(fresh[i].Body)
+	}
+	if before == 0 {
+		in.batchDue = now.Add(maxBatchAge)
+	}
+	if len(in.batch) < maxBatchRecords && in.batchBytes < maxBatchBytes {
+		return fresh, nil
+	}
+	return fresh, in.flush()
+}
+
+// sift drops from the batch, from an index on, what was delivered before or is on its way, and returns the rest.
+func (in *intake) sift(from int) []record.Record {
+	kept := from
+	for i := from; i < len(in.batch); i++ {
+		r := &in.batch[i]
+		if !in.position.Claim(r.ID) {
+			continue
+		}
+		if in.archive && !in.position.Missed(serviceTime(r)) {
+			in.position.Release(r.ID)
+			continue
+		}
+		in.batch[kept] = *r
+		kept++
+	}
+	if dropped := len(in.batch) - kept; dropped > 0 {
+		in.metrics.duplicates(dropped, in.archive)
+	}
+	clear(in.batch[kept:])
+	in.batch = in.batch[:kept]
+	return in.batch[from:]
+}
+
+// flush hands on the batch, and returns when that is accepted or refused for good. If it fails, the records are
+// accounted for, and the stream ends.
+func (in *intake) flush() error {
+	rest := in.batch
+	for len(rest) > 0 {
+		// One frame can hold more records than a batch.
+		n := min(len(rest), maxBatchRecords)
+		if err := in.delivery.deliver(rest[:n]); err != nil {
+			in.position.Refused(seen(rest))
+			in.delivery.lost(rest, err)
+			return err
+		}
+		in.position.Accepted(seen(rest[:n]), !in.archive, in.clock.now())
+		if in.archive {
+			in.metrics.recovered(n)
+		}
+		rest = rest[n:]
+	}
+	clear(in.batch)
+	in.batch = in.batch[:0]
+	in.batchBytes = 0
+	in.batchDue = time.Time{}
+	return nil
+}
+
+// begin starts the count of another session.
+func (in *intake) begin() { in.tally = tally{} }
+
+// seen is what the position remembers of records.
+func seen(records []record.Record) []position.Seen {
+	list := make([]position.Seen, len(records))
+	for i := range records {
+		list[i] = position.Seen{ID: records[i].ID, TS: serviceTime(&records[i])}
+	}
+	return list
+}
+
+// serviceTime is the record's `ts`, zero if it has none.
+func serviceTime(r *record.Record) time.Time {
+	if r.Timestamp == 0 {
+		return time.Time{}
+	}
+	return r.Timestamp.AsTime()
+}

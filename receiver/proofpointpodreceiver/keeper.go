@@ -1,0 +1,149 @@
+package proofpointpodreceiver
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/extension/xextension/storage"
+	"go.uber.org/zap"
+
+	"github.com/proofpointpod/otelcol/internal/health"
+	"github.com/proofpointpod/otelcol/internal/position"
+)
+
+const (
+	// saveInterval is how often a position is saved, if there is anything to save.
+	saveInterval = time.Second
+	// storageRetry is how often storage that has failed is tried again.
+	storageRetry = 5 * time.Second
+)
+
+// keeper keeps the position of a stream in storage: it reads it at the start, saves what is new once a second, and
+// closes the storage client at the end. All of it but start runs in one goroutine, which nobody waits for but
+// Shutdown: storage that fails or hangs costs repeats after a restart, and never stops the stream.
+type keeper struct {
+	position *position.Position
+	// open opens the stream's client; nil: there is no storage, and the position lives in memory.
+	open    func(context.Context) (storage.Client, error)
+	health  *health.Stream
+	metrics *streamMetrics
+	logger  *zap.Logger
+	clock   *clock
+	// found is told of a gap that comes to light when storage answers late.
+	found func(position.Opened)
+
+	client  storage.Client
+	loaded  bool
+	failing bool
+	retryAt time.Time
+}
+
+// newStorage returns how a stream's storage client is opened, nil if none is configured. The name is the stream's, so
+// that each has a client of its own.
+func newStorage(config *Config, host component.Host, id component.ID, name string) (func(context.Context) (storage.Client, error), error) {
+	if config.Storage == nil {
+		return nil, nil
+	}
+	found, ok := host.GetExtensions()[*config.Storage]
+	if !ok {
+		return nil, fmt.Errorf("storage: there is no extension %q in service.extensions", config.Storage)
+	}
+	extension, ok := found.(storage.Extension)
+	if !ok {
+		return nil, fmt.Errorf("storage: the extension %q does not store; one that does is file_storage", config.Storage)
+	}
+	return func(ctx context.Context) (storage.Client, error) {
+		return extension.GetClient(ctx, component.KindReceiver, id, name)
+	}, nil
+}
+
+// run saves until ctx ends.
+func (k *keeper) run(ctx context.Context) {
+	for pause(ctx, saveInterval) {
+		k.keep(ctx)
+	}
+}
+
+// keep does what is due: open and read the storage, or save.
+func (k *keeper) keep(ctx context.Context) {
+	now := k.clock.now()
+	k.position.Forget(now)
+	if k.open == nil || k.failing && time.Now().Before(k.retryAt) {
+		return
+	}
+	var err error
+	switch {
+	case !k.loaded:
+		err = k.load(ctx)
+	case k.position.NeedsSave(now):
+		err = k.position.Save(ctx, k.client, now)
+	default:
+		return
+	}
+	k.settle(err)
+}
+
+// load opens the storage and reads the position.
+func (k *keeper) load(ctx context.Context) error {
+	if k.client == nil {
+		client, err := k.open(ctx)
+		if err != nil {
+			return fmt.Errorf("opening the storage: %w", err)
+		}
+		k.client = client
+	}
+	loaded, err := k.position.Load(ctx, k.client)
+	if err != nil {
+		return err
+	}
+	k.loaded = true
+	if loaded.Aside != nil {
+		k.logger.Error("a stored position is not usable", zap.Error(loaded.Aside))
+	}
+	if loaded.Found {
+		k.logger.Info("position read", zap.Bool("clean_end", !loaded.Unclean), zap.Int("identities", k.position.Stats().Identities))
+	}
+	if loaded.Opened.Gap != nil {
+		k.found(loaded.Opened)
+	}
+	return nil
+}
+
+// settle reports the beginning and the end of trouble with the storage.
+func (k *keeper) settle(err error) {
+	if err == nil {
+		if k.failing {
+			k.failing = false
+			k.health.Clear(health.StorageTrouble)
+			k.logger.Info("the storage works again")
+		}
+		return
+	}
+	k.metrics.saveFailed()
+	k.retryAt = time.Now().Add(storageRetry)
+	if k.failing {
+		return
+	}
+	k.failing = true
+	fault := health.StorageFails(err)
+	k.health.Trouble(health.StorageTrouble, fault)
+	k.logger.Warn("the position is not saved; records keep flowing", zap.String("error", fault.Message))
+}
+
+// close saves for the last time and closes the client. The stream has ended; orderly says that it did in order.
+func (k *keeper) close(ctx context.Context) {
+	k.position.Close()
+	if k.client == nil {
+		return
+	}
+	if k.loaded {
+		if err := k.position.Save(ctx, k.client, k.clock.now()); err != nil {
+			k.logger.Error("the last position was not saved; records may be repeated after the next start", zap.Error(err))
+		}
+	}
+	if err := k.client.Close(ctx); err != nil {
+		k.logger.Warn("closing the storage", zap.Error(err))
+	}
+}
