@@ -44,7 +44,8 @@ type patientConn struct {
 	handler Handler
 	// limit is how long a read may wait for a byte.
 	limit time.Duration
-	// finishing is closed when our close frame is due. From then on the peer has closeWait to answer.
+	// finishing is closed when our close frame is due; nil once that was noticed, within closeWait. From then on the
+	// peer may send nothing for closeWait.
 	finishing <-chan struct{}
 	// armed is the read deadline that Conn has now. It is left alone while it is early enough, because setting it at
 	// every read would cost more than a deadline that passes for nothing now and then.
@@ -113,11 +114,14 @@ func (c *patientConn) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// arm sees to it that a read returns by the earlier of due, if there is one, and dead.
+// arm sees to it that a read returns by due, if there is one, by dead, and in time to notice that we finish.
 func (c *patientConn) arm(now, due, dead time.Time) error {
 	want := dead
 	if !due.IsZero() && due.Before(want) {
 		want = due
+	}
+	if notice := now.Add(closeWait); c.finishing != nil && notice.Before(want) {
+		want = notice
 	}
 	if c.armed.After(now) && !c.armed.After(want) {
 		return nil

@@ -62,7 +62,7 @@ func (s *Session) Date() time.Time { return s.date }
 func (s *Session) LastByte() time.Time { return time.Unix(0, s.conn.wire.lastByte.Load()) }
 
 // Finish asks for an orderly end: a close frame goes out, so that the service frees the slot, and Receive goes on
-// until the service closes, too, or its context ends. It does not wait.
+// until the service closes, too, or sends nothing for 10 to 20 seconds, or the context ends. It does not wait.
 func (s *Session) Finish() { s.finishOnce.Do(func() { close(s.finish) }) }
 
 // Receive reads until the session ends, passes every frame to handler, and closes the connection. It returns why: an
@@ -186,6 +186,8 @@ func (s *Session) write(done <-chan struct{}) {
 func (s *Session) endError(err error) *Error {
 	var closed *websocket.CloseError
 	switch {
+	case errors.Is(err, errSilent) && s.patient.finishing == nil:
+		return &Error{Op: "the service did not answer our close frame", Reason: ReasonSilent}
 	case errors.Is(err, errSilent):
 		limit := s.keepalive.Interval + s.keepalive.Timeout
 		return &Error{Op: fmt.Sprintf("nothing came from the service for %v, no answer to pings either", limit), Reason: ReasonSilent}

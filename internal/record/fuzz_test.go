@@ -76,7 +76,7 @@ func checkSplit(t *testing.T, frame string, truncated bool) {
 		text = frame
 	}
 	if isCleanObject(text) && (len(records) != 1 || records[0].Body != text) {
-		t.Errorf("the object %q is split: %q", text, records)
+		t.Errorf("the object %q is split: %+v", text, records)
 	}
 }
 
