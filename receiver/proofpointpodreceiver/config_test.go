@@ -145,7 +145,7 @@ func TestConfig_everyKey(t *testing.T) {
 			Enabled: true, Since: "36h", ServerMemory: 90 * time.Minute, ArchiveDelay: 2 * time.Hour, Margin: 0,
 			MaxPause: &maxPause, APISecret: "made-up-second-token",
 		},
-		Dedup:           DedupConfig{Window: 48 * time.Hour, MaxEntries: 1024},
+		Dedup:           DedupConfig{Window: 210 * time.Minute, MaxEntries: 1024},
 		UnflushedWindow: 0,
 	}, cfg)
 	assert.Equal(t, []fieldAttribute{
@@ -277,7 +277,7 @@ func TestConfig_warnings(t *testing.T) {
 		{"{storage: null}", "storage: not set, so positions are kept in memory only: after a restart, records that the service does not send again by itself are lost, others come twice, and backfill.since applies again; set storage to a storage extension, such as file_storage"},
 		{"{backfill: {archive_delay: 59m}}", "backfill.archive_delay: under 1h; the archive may not be complete by then, and what it gets later is lost"},
 		{"{dedup: {window: 179m}}", "dedup.window: under 3h0m0s (backfill.server_memory, margin and archive_delay together); by the time the archive is read, what was delivered is forgotten, and comes twice"},
-		{"{backfill: {enabled: false, since: 24h, archive_delay: 0}, dedup: {window: 2h}}", "backfill.since: has no effect with backfill.enabled: false"},
+		{"{backfill: {enabled: false, since: 24h, archive_delay: 0}, dedup: {window: 5m30s}}", "backfill.since: has no effect with backfill.enabled: false"},
 	} {
 		t.Run(test.config, func(t *testing.T) {
 			conf := overlay(t, map[string]any{"storage": "file_storage"})
