@@ -37,6 +37,8 @@ type gaps struct {
 	hours  map[int64]progress // by the hour's start, in seconds since 1970
 	margin time.Duration
 	delay  time.Duration
+	// floor is where the archive begins.
+	floor time.Time
 }
 
 // add opens a gap, and merges it with those that it touches. What was read of its hours before counts no more: the new
@@ -59,8 +61,10 @@ func (g *gaps) add(gap Gap) {
 }
 
 // first is the start of the first hour to be read for a gap. Records arrive late with an old `ts`, so it lies a margin
-// before the gap.
-func (g *gaps) first(gap Gap) time.Time { return gap.From.Add(-g.margin).Truncate(archiveHour) }
+// before the gap, as far as the archive reaches.
+func (g *gaps) first(gap Gap) time.Time {
+	return later(gap.From.Add(-g.margin).Truncate(archiveHour), g.floor)
+}
 
 // windows lists the hours still to be read, the oldest first.
 func (g *gaps) windows() []Window {
@@ -83,8 +87,9 @@ func (g *gaps) windows() []Window {
 	return list
 }
 
-// cut takes away what is older than a time, and returns it.
+// cut takes away what is older than the archive's oldest hour, and returns it.
 func (g *gaps) cut(oldest time.Time) []Gap {
+	g.floor = oldest
 	var gone, kept []Gap
 	for _, gap := range g.open {
 		switch {
@@ -159,6 +164,13 @@ func (g *gaps) cutOff(start time.Time, records, fresh int) bool {
 	}
 	g.hours[start.Unix()] = progress{Most: most}
 	return false
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 func earlier(a, b time.Time) time.Time {

@@ -274,7 +274,7 @@ func (p *Position) suspectFrom(from time.Time) {
 func (p *Position) Unrecoverable(now time.Time) []Gap {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	gone := p.gaps.cut(now.Add(-maxArchiveAge))
+	gone := p.gaps.cut(now.Add(-maxArchiveAge).Truncate(archiveHour))
 	p.changed = p.changed || len(gone) > 0
 	return gone
 }
@@ -322,11 +322,20 @@ func (p *Position) WindowRead(w Window, read Read) (done bool, closed []Gap) {
 	return done, closed
 }
 
-// Forget drops the identities that are too old or too many.
+// Forget drops the identities that are too old or too many. None is too old that a gap, open or suspected, may bring
+// again.
 func (p *Position) Forget(now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.index.forget(seconds(now.Add(-p.options.Remember)), p.options.MaxEntries)
+	before := now.Add(-p.options.Remember)
+	needed := oldest(p.safe, p.suspect)
+	if len(p.gaps.open) > 0 {
+		needed = oldest(needed, p.gaps.open[0].From)
+	}
+	if !needed.IsZero() {
+		before = earlier(before, needed.Add(-p.options.Margin))
+	}
+	p.index.forget(seconds(before), p.options.MaxEntries)
 }
 
 // Stats are figures for telemetry.
