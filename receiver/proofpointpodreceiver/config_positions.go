@@ -70,7 +70,8 @@ func (b *BackfillConfig) Unmarshal(conf *confmap.Conf) error {
 }
 
 // lookback is a duration before now, or a time in the form of RFC 3339; a date alone is its midnight in UTC, which is
-// what YAML makes of one.
+// what YAML makes of one. A time of more than 30 days ago is no mistake: it was none when it was written, and counts at
+// the first start only, which then reports what the archive has no more.
 type lookback string
 
 // at returns the time that is meant, if it is now.
@@ -91,9 +92,6 @@ func (l lookback) at(now time.Time) (time.Time, error) {
 			continue
 		case t.After(now):
 			return time.Time{}, errors.New("lies in the future; write a time up to 30 days ago")
-		case t.Before(now.Add(-archiveReach)):
-			return time.Time{}, errors.New("is more than 30 days ago, and the archive reaches no further back; " +
-				"write a later time, or remove the key: it is for the first start only")
 		}
 		return t, nil
 	}
