@@ -190,14 +190,18 @@ func TestSession_finishDoesNotWaitForTheHandler(t *testing.T) {
 func TestSession_finishAgainstAServiceThatNeverCloses(t *testing.T) {
 	play(t, func(w *world) {
 		s := w.receive()
+		s.listen(false)
 		s.session.Finish()
-		elapse(10 * time.Second)
-		s.peer.say(text("still talking"))
+		for range 60 {
+			elapse(9 * time.Second)
+			s.peer.say(text("still talking"))
+		}
 		elapse(time.Second)
+		assert.Empty(w.t, s.result, "who talks is heard")
 		s.stop(errStop)
 		assert.Equal(w.t, errStop, s.ended(), "its context ends it")
-		assert.Equal(w.t, 11*time.Second, s.since())
-		assert.Equal(w.t, []string{"still talking"}, s.texts())
+		assert.Equal(w.t, 541*time.Second, s.since())
+		assert.Len(w.t, s.got(), 60)
 	})
 }
 
@@ -239,6 +243,7 @@ func TestSession_finishAfterTheEnd(t *testing.T) {
 
 func TestSession_finishTwiceAndAtOnce(t *testing.T) {
 	play(t, func(w *world) {
+		w.client.Keepalive.Interval = 2 * time.Second
 		s := w.receive()
 		heard := s.listen(false)
 		for range 10 {
@@ -247,20 +252,120 @@ func TestSession_finishTwiceAndAtOnce(t *testing.T) {
 		s.session.Finish()
 		elapse(time.Second)
 		assert.Len(w.t, heard.all(), 1, "one close frame")
-		elapse(interval + timeout/2)
+		elapse(8 * time.Second)
 		assert.Len(w.t, heard.all(), 1, "and no ping after it")
 		s.peer.say(closing(1000, ""))
 		s.failed(podlog.ReasonClosed)
 	})
 }
 
+// The service does not answer the close frame. That is noticed within 10 s, and it has 10 s from then.
 func TestSession_finishAgainstAServiceThatFreezes(t *testing.T) {
+	for name, talk := range map[string]func(*live){
+		"and was quiet before": func(*live) { elapse(time.Minute) },
+		"and talked before": func(s *live) {
+			for range 60 {
+				elapse(time.Second)
+				s.peer.say(text("a record"))
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			playTLS(t, func(w *world) {
+				s := w.receive()
+				s.listen(false)
+				talk(s)
+				s.session.Finish()
+				finished := time.Now()
+				failed := s.failed(podlog.ReasonSilent)
+				assert.EqualError(w.t, failed, "the service did not answer our close frame")
+				assert.GreaterOrEqual(w.t, time.Since(finished), 10*time.Second)
+				assert.LessOrEqual(w.t, time.Since(finished), 20*time.Second)
+			})
+		})
+	}
+}
+
+// A service that pushes a backlog has time for it: each byte is a sign of life.
+func TestSession_finishAgainstAServiceThatFreezesInTheMiddleOfARecord(t *testing.T) {
 	play(t, func(w *world) {
 		s := w.receive()
-		elapse(time.Minute)
+		s.listen(false)
 		s.session.Finish()
+		for range 10 {
+			elapse(8 * time.Second)
+			s.peer.say(frame(opText, "a part")[:2])
+			elapse(time.Second)
+			s.peer.say("a part"[:6] + frame(final|opContinuation, ""))
+		}
+		talked := time.Now()
 		s.failed(podlog.ReasonSilent)
-		assert.Equal(w.t, interval+timeout, s.since())
+		assert.LessOrEqual(w.t, time.Since(talked), 20*time.Second)
+		assert.Len(w.t, s.got(), 10)
+	})
+}
+
+func TestSession_finishesFromWithinItsHandler(t *testing.T) {
+	for name, ask := range map[string]func(*live){
+		"in Frame": func(s *live) {
+			s.onFrame = func([]byte) error { s.session.Finish(); return nil }
+		},
+		"in Flush": func(s *live) {
+			s.due = time.Now().Add(time.Second)
+			s.onFlush = func() error { s.session.Finish(); s.due = time.Time{}; return nil }
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			playTLS(t, func(w *world) {
+				s := w.open()
+				ask(s)
+				s.run()
+				heard := s.listen(false)
+				s.peer.say(text("a record"))
+				elapse(time.Second)
+				if assert.Len(w.t, heard.all(), 1) {
+					assert.Equal(w.t, byte(opClose), heard.all()[0].opcode)
+				}
+				s.peer.say(text("on its way"))
+				elapse(9 * time.Second)
+				s.peer.say(closing(1000, ""))
+				assert.Equal(w.t, 1000, s.failed(podlog.ReasonClosed).CloseCode)
+				assert.Equal(w.t, []string{"a record", "on its way"}, s.texts())
+			})
+		})
+	}
+}
+
+// The handler that asks for the end learns of a service that does not answer, too, 10 s later.
+func TestSession_finishFromWithinItsHandlerAgainstAServiceThatFreezes(t *testing.T) {
+	play(t, func(w *world) {
+		s := w.open()
+		s.due = time.Now().Add(time.Minute)
+		s.onFlush = func() error { s.session.Finish(); s.due = time.Time{}; return nil }
+		s.run()
+		s.listen(false)
+		s.failed(podlog.ReasonSilent)
+		assert.Equal(w.t, time.Minute+10*time.Second, s.since())
+	})
+}
+
+// A pipeline that holds a batch after Finish is no fault of the service: the clock rests meanwhile.
+func TestSession_finishLeavesTheHandlerItsTime(t *testing.T) {
+	play(t, func(w *world) {
+		s := w.open()
+		s.due = time.Now().Add(time.Second)
+		s.onFlush = func() error {
+			<-time.After(time.Hour)
+			s.due = time.Time{}
+			return nil
+		}
+		s.run()
+		s.listen(false)
+		s.session.Finish()
+		elapse(time.Minute)
+		s.peer.say(text("a record") + closing(1000, ""))
+		s.failed(podlog.ReasonClosed)
+		assert.Equal(w.t, []string{"a record"}, s.texts())
 	})
 }
 

@@ -2,12 +2,13 @@ package record
 
 import (
 	"encoding/json"
-	"github.com/proofpointpod/otelcol/internal/podlog"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/proofpointpod/otelcol/internal/podlog"
 )
 
 // seeds are frames of every kind, whole and cut, for the fuzz targets and the differential tests.
@@ -19,6 +20,8 @@ var seeds = []string{
 	`{"a":01}`, `{"a":1.}`, `{"a":.5}`, `{"a":+1}`, `{"a":1e}`, `{"a":--1}`, `{"a":tru}`, `{"a":nulll}`, `{"a":True}`,
 	`{"a":"\x"}`, `{"a":"\u12g4"}`, "{\"a\":\"\t\"}", "{\"a\":\"\x7f\"}", "{\"a\":\"\xff\"}", `{"a" 1}`, `{"a":1 "b":2}`, `{a:1}`,
 	`{"a":1,}`, `{,}`, `{"a":[,]}`, `{"a":[1,]}`, `{"a":[}`, `{"a":{]}`, `{"a":}`, `{"a"}`, `{1:2}`, `{"a":1}}`, `{"a":1};`,
+	`{"id":"a/b+\u002f\"","guid":"\u0067\ud83d\ude00","ts":"2024-02-29T00:00:00Z","\u0069d":"","gui\u0064":7}`,
+	`{"a":{"guid":"no"},"guid":"yes","id":["no"],"ts":"2024-02-29T01:00:00+01:00"}`,
 	"\ufeff{}", "{}\x00", "{\v}", "{\u00a0}", `{"a":1}{"b":2}`, `{"a":"` + "b\n" + `"}`, "{\"a\":\"é\xc3",
 }
 
@@ -56,6 +59,7 @@ func checkSplit(t *testing.T, frame string, truncated bool) {
 		case r.Timestamp != 0 && (r.Problem != Truncated || !utf8.ValidString(r.Body)):
 			t.Errorf("record %d of %q, %q: a timestamp %d", i, frame, r.Body, r.Timestamp)
 		}
+		checkIdentity(t, &records[i])
 		if r.Observed != pcommon.NewTimestampFromTime(observed) {
 			t.Errorf("record %d of %q: observed %d", i, frame, r.Observed)
 		}
