@@ -41,7 +41,11 @@ type scenario struct {
 	host      *host
 	telemetry *componenttest.Telemetry
 	logs      *observer.ObservedLogs
+	storage   *memoryStorage // used where config.Storage names it
 	source    *source
+	process   *process
+	sent      int // records that the scenario has made
+	resume    podsim.Resume
 	// dial takes the place of network.
 	dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
@@ -58,7 +62,10 @@ func play(t *testing.T, options podsim.Options, set func(*scenario), story func(
 			sink:      newSink(),
 			host:      &host{},
 			telemetry: componenttest.NewTelemetry(),
+			storage:   newMemoryStorage(t),
+			resume:    options.Resume,
 		}
+		s.host.extensions = map[component.ID]component.Component{storageID: s.storage}
 		defer func() { require.NoError(t, s.telemetry.Shutdown(t.Context())) }()
 		defer s.service.Close()
 
@@ -88,16 +95,18 @@ func (s *scenario) start() {
 	core, logs := observer.New(zapcore.DebugLevel)
 	s.logs = logs
 	settings := receivertest.NewNopSettings(metadata.Type)
+	settings.ID = component.NewID(metadata.Type)
 	settings.TelemetrySettings = s.telemetry.NewTelemetrySettings()
 	settings.Logger = zap.New(core)
 	settings.BuildInfo = component.BuildInfo{Command: "otelcol-test", Version: "1.2.3"}
-	created, err := NewFactory().CreateLogs(context.Background(), settings, s.config, s.sink)
+	s.process = &process{network: s.network.DialContext, next: s.sink}
+	if s.dial != nil {
+		s.process.network = s.dial
+	}
+	created, err := NewFactory().CreateLogs(context.Background(), settings, s.config, s.process)
 	require.NoError(s.t, err)
 	s.source = created.(*source)
-	s.source.dial = s.network.DialContext
-	if s.dial != nil {
-		s.source.dial = s.dial
-	}
+	s.source.dial = s.process.dial
 	require.NoError(s.t, s.source.Start(context.Background(), s.host))
 }
 
@@ -107,6 +116,7 @@ func (s *scenario) shutdown() {
 	synctest.Wait()
 	before := len(s.host.all())
 	require.NoError(s.t, s.source.Shutdown(context.Background()))
+	s.sink.flush()
 	synctest.Wait()
 	assert.Len(s.t, s.host.all(), before, "a status was reported from Shutdown")
 }
@@ -229,6 +239,9 @@ type sink struct {
 	answer   func(context.Context, plog.Logs) error // nil: accept
 	offered  int
 	accepted []plog.Logs
+	// memory is how long what is accepted is in the pipeline's memory only, as with a batch processor; a crash loses it.
+	memory time.Duration
+	times  []time.Time // of accepted
 }
 
 func newSink() *sink { return &sink{} }
@@ -248,7 +261,28 @@ func (s *sink) ConsumeLogs(ctx context.Context, logs plog.Logs) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.accepted = append(s.accepted, logs)
+	s.times = append(s.times, time.Now())
 	return nil
+}
+
+// crash loses what is in memory only.
+func (s *sink) crash() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	kept := len(s.accepted)
+	for kept > 0 && time.Since(s.times[kept-1]) < s.memory {
+		kept--
+	}
+	s.accepted, s.times = s.accepted[:kept], s.times[:kept]
+}
+
+// flush has the pipeline write down what is in its memory, as it does when the collector stops in order.
+func (s *sink) flush() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range s.times {
+		s.times[i] = time.Time{}
+	}
 }
 
 // answers sets what the pipeline does from now on.
