@@ -1,6 +1,7 @@
 package position
 
 import (
+	"maps"
 	"slices"
 	"time"
 )
@@ -26,8 +27,7 @@ type Window struct {
 type progress struct {
 	// Done: all the archive has was read.
 	Done bool `json:"done,omitempty"`
-	// Most is the largest number of records that a read without an orderly end brought, repeats included; -1: there
-	// was no such read.
+	// Most is the largest number of records that a read without an orderly end brought, repeats included.
 	Most int `json:"most"`
 }
 
@@ -37,8 +37,6 @@ type gaps struct {
 	hours  map[int64]progress // by the hour's start, in seconds since 1970
 	margin time.Duration
 	delay  time.Duration
-	// floor is where the archive begins.
-	floor time.Time
 }
 
 // add opens a gap, and merges it with those that it touches. What was read of its hours before counts no more: the new
@@ -61,12 +59,10 @@ func (g *gaps) add(gap Gap) {
 }
 
 // first is the start of the first hour to be read for a gap. Records arrive late with an old `ts`, so it lies a margin
-// before the gap, as far as the archive reaches.
-func (g *gaps) first(gap Gap) time.Time {
-	return later(gap.From.Add(-g.margin).Truncate(archiveHour), g.floor)
-}
+// before the gap.
+func (g *gaps) first(gap Gap) time.Time { return gap.From.Add(-g.margin).Truncate(archiveHour) }
 
-// windows lists the hours still to be read, the oldest first.
+// windows lists the hours still to be read, the oldest first. Each is due no earlier than the one before.
 func (g *gaps) windows() []Window {
 	var list []Window
 	for _, gap := range g.open {
@@ -74,35 +70,56 @@ func (g *gaps) windows() []Window {
 			if g.hours[start.Unix()].Done {
 				continue
 			}
-			w := Window{Start: start, End: start.Add(archiveHour)}
-			w.Due = earlier(w.End.Add(g.margin), gap.To).Add(g.delay)
-			if n := len(list); n > 0 && list[n-1].Start.Equal(start) {
-				// Two gaps share the hour; the later one ends later.
-				list[n-1] = w
-				continue
+			i, found := slices.BinarySearchFunc(list, start, func(w Window, t time.Time) int { return w.Start.Compare(t) })
+			if !found {
+				list = slices.Insert(list, i, Window{Start: start, End: start.Add(archiveHour)})
 			}
-			list = append(list, w)
+			// An hour that gaps share is due with the last of them: what was missed there can reach the archive later.
+			list[i].Due = earlier(list[i].End.Add(g.margin), gap.To).Add(g.delay)
 		}
 	}
 	return list
 }
 
-// cut takes away what is older than the archive's oldest hour, and returns it.
+// isDue says whether the hour of a window, as it was when windows listed it, has to be read still, and was due then. It
+// was not if a gap that has opened since then makes it due later.
+func (g *gaps) isDue(w Window) bool {
+	return slices.ContainsFunc(g.windows(), func(now Window) bool {
+		return now.Start.Equal(w.Start) && !now.Due.After(w.Due)
+	})
+}
+
+// cut gives up the hours that do not begin after a time, since the archive refuses to be asked for what is older, and
+// returns the parts of gaps that lie in those of them that were not read.
 func (g *gaps) cut(oldest time.Time) []Gap {
-	g.floor = oldest
+	reach := oldest.Truncate(archiveHour).Add(archiveHour)
 	var gone, kept []Gap
+	given := map[int64]progress{}
 	for _, gap := range g.open {
-		switch {
-		case !gap.From.Before(oldest):
+		for start := g.first(gap); start.Before(reach) && start.Before(gap.To); start = start.Add(archiveHour) {
+			if g.hours[start.Unix()].Done {
+				continue
+			}
+			given[start.Unix()] = progress{Done: true}
+			part := Gap{From: later(gap.From, start), To: earlier(gap.To, start.Add(archiveHour))}
+			switch n := len(gone); {
+			case !part.From.Before(part.To): // in the margin
+			case n > 0 && gone[n-1].To.Equal(part.From):
+				gone[n-1].To = part.To
+			default:
+				gone = append(gone, part)
+			}
+		}
+	}
+	maps.Copy(g.hours, given)
+	for _, gap := range g.open {
+		gap.From = later(gap.From, reach)
+		if gap.From.Before(gap.To) && !g.complete(gap) {
 			kept = append(kept, gap)
-		case gap.To.After(oldest):
-			gone = append(gone, Gap{From: gap.From, To: oldest})
-			kept = append(kept, Gap{From: oldest, To: gap.To})
-		default:
-			gone = append(gone, gap)
 		}
 	}
 	g.open = kept
+	g.tidy()
 	return gone
 }
 
