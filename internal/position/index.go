@@ -73,6 +73,15 @@ func (x *index) add(e entry) {
 
 func (x *index) size() int { return len(x.known) }
 
+// newest is when the newest entry was accepted, zero if there is none.
+func (x *index) newest() time.Time {
+	if len(x.chunks) == 0 {
+		return time.Time{}
+	}
+	last := x.chunks[len(x.chunks)-1].entries
+	return time.Unix(int64(last[len(last)-1].accepted), 0)
+}
+
 // forget drops whole chunks, the oldest first, whose entries were all accepted before a time or exceed a number.
 func (x *index) forget(before uint32, limit int) {
 	for len(x.chunks) > 0 {

@@ -59,8 +59,11 @@ type head struct {
 	life time.Time
 	// accepted is when the pipeline last accepted a record.
 	accepted time.Time
-	// clean: the process has ended in order, so that what it accepted is not in memory any more.
+	// clean: the process has ended in order, so that what it accepted is not in memory any more. From Load on it has
+	// not, and that has to be saved before it accepts anything.
 	clean bool
+	// proven: what was accepted before, by processes that have ended, is not in memory any more. Zero: nothing is known.
+	proven time.Time
 	// doubt is a pause of the live session of which it is not known whether its records come by themselves; zero: none.
 	doubt Gap
 }

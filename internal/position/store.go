@@ -36,6 +36,7 @@ type storedHead struct {
 	Life     time.Time `json:"life"`
 	Accepted time.Time `json:"accepted,omitzero"`
 	Clean    bool      `json:"clean"`
+	Proven   time.Time `json:"proven,omitzero"`
 	Doubt    *Gap      `json:"doubt,omitempty"`
 
 	Gaps  []Gap              `json:"gaps,omitempty"`
@@ -70,9 +71,7 @@ func (p *Position) Load(ctx context.Context, client storage.Client) (Loaded, err
 		return Loaded{}, fmt.Errorf("reading the position: %w", err)
 	}
 	if data == nil {
-		p.mu.Lock()
-		p.loaded = true
-		p.mu.Unlock()
+		p.start()
 		return Loaded{}, nil
 	}
 	stored, err := p.decodeHead(data)
@@ -81,9 +80,7 @@ func (p *Position) Load(ctx context.Context, client storage.Client) (Loaded, err
 		if err := client.Batch(ctx, storage.SetOperation(aside, data), storage.DeleteOperation(headKey)); err != nil {
 			return Loaded{}, fmt.Errorf("setting an unusable position aside: %w", err)
 		}
-		p.mu.Lock()
-		p.loaded = true
-		p.mu.Unlock()
+		p.start()
 		return Loaded{Aside: fmt.Errorf("the stored position is not usable (%w); it is kept under the key %q", err, aside)}, nil
 	}
 	old, broken, err := loadIndex(ctx, client, stored)
@@ -91,6 +88,15 @@ func (p *Position) Load(ctx context.Context, client storage.Client) (Loaded, err
 		return Loaded{}, err
 	}
 	return p.join(stored, old, broken), nil
+}
+
+// start notes that there is nothing to go on from.
+func (p *Position) start() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.loaded = true
+	p.clean = false
+	p.changed = true
 }
 
 func (p *Position) decodeHead(data []byte) (*storedHead, error) {
@@ -149,7 +155,7 @@ func (p *Position) join(stored *storedHead, old *index, broken int) Loaded {
 	loaded := Loaded{Found: true, Unclean: !stored.Clean}
 	suspect := stored.Suspect
 	if !stored.Clean {
-		lost := stored.SavedAt.Add(-p.options.Unflushed)
+		lost := later(stored.SavedAt.Add(-p.options.Unflushed), stored.Proven)
 		suspect = oldest(suspect, stored.Safe)
 		if p.options.Unflushed > 0 {
 			suspect = oldest(suspect, lost)
@@ -165,6 +171,7 @@ func (p *Position) join(stored *storedHead, old *index, broken int) Loaded {
 		old.horizon = max(old.horizon, seconds(stored.SavedAt))
 	}
 
+	proven := old.newest()
 	recent := p.index
 	p.index = old
 	for _, c := range recent.chunks {
@@ -180,10 +187,12 @@ func (p *Position) join(stored *storedHead, old *index, broken int) Loaded {
 	}
 	if p.begun.IsZero() {
 		maps.Copy(p.gaps.hours, stored.Hours)
-		p.head = head{safe: stored.Safe, suspect: suspect, life: stored.Life, accepted: stored.Accepted, clean: stored.Clean}
+		p.head = head{safe: stored.Safe, suspect: suspect, life: stored.Life, accepted: stored.Accepted}
 	} else {
 		loaded.Opened = p.joinLate(stored, suspect)
 	}
+	p.proven = proven
+	p.clean = false
 	p.loaded = true
 	p.changed = true
 	return loaded
@@ -240,7 +249,7 @@ func (p *Position) snapshot(now time.Time) ([]*storage.Operation, func(), error)
 	defer p.mu.Unlock()
 	stored := storedHead{
 		Version: version, Cluster: p.options.Cluster, Stream: p.options.Stream,
-		SavedAt: now, Safe: p.safe, Suspect: p.suspect, Life: p.life, Accepted: p.accepted, Clean: p.clean,
+		SavedAt: now, Safe: p.safe, Suspect: p.suspect, Life: p.life, Accepted: p.accepted, Clean: p.clean, Proven: p.proven,
 		Gaps: p.gaps.open, Hours: p.gaps.hours,
 		First: p.index.next, Next: p.index.next, Horizon: p.index.horizon,
 	}

@@ -108,7 +108,9 @@ func (k *keeper) load(ctx context.Context) error {
 	if loaded.Opened.Gap != nil {
 		k.found(loaded.Opened)
 	}
-	return nil
+	// That there is a process again is saved before it accepts anything: if it is killed before the next save, what it
+	// accepted must not pass for written down.
+	return k.position.Save(ctx, k.client, k.clock.now())
 }
 
 // settle reports the beginning and the end of trouble with the storage.
