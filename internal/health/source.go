@@ -61,6 +61,7 @@ func (s *Source) Started() { s.setAll(Started) }
 func (s *Source) Initialized() {
 	s.setAll(Initialized)
 	s.mu.Lock()
+	s.pending = nil // what came before is in this event
 	event := s.next()
 	s.mu.Unlock()
 	s.report(event)

@@ -232,10 +232,11 @@ func (p *Position) CaughtUp(begun time.Time) bool {
 }
 
 // Doubt notes a pause of the live session in which an archive session had its slot. Until it is known whether that
-// moved the live position, the pause may become a gap.
+// moved the live position, the pause may become a gap, from where it is certain that nothing was missed.
 func (p *Position) Doubt(pause Gap) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	pause.From = earlier(pause.From, p.safe)
 	p.doubt = pause
 	p.changed = true
 }
