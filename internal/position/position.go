@@ -11,6 +11,10 @@ const maxArchiveAge = 30 * 24 * time.Hour
 // lifeInterval is how old the stored sign of life can be. A quiet stream is saved no more often.
 const lifeInterval = time.Minute
 
+// maxAhead is how far a record's `ts` can lie ahead of our clock for a difference of the clocks. One that lies further
+// ahead is wrong, and tells nothing of when the record reached the service.
+const maxAhead = time.Minute
+
 // Options says what a position remembers, and by which rules gaps open.
 type Options struct {
 	// Cluster and Stream name what the position is of. A stored position of another one is foreign.
@@ -120,8 +124,8 @@ func (p *Position) Accepted(records []Seen, live bool, now time.Time) {
 			e.ts = seconds(r.TS)
 		}
 		p.index.add(e)
-		if live && r.TS.After(p.safe) {
-			p.safe = earlier(r.TS, now)
+		if live && r.TS.After(p.safe) && !r.TS.After(now.Add(maxAhead)) {
+			p.safe = later(p.safe, earlier(r.TS, now))
 		}
 	}
 	p.accepted = now
@@ -172,19 +176,15 @@ func (p *Position) Begin(now time.Time) Opened {
 	}
 	p.confirm() // a doubt that is left over from another session is not resolved by this one
 	var opened Opened
-	from := p.suspect
+	from, reason := p.suspect, "the last session, or the process, did not end in order"
 	switch {
-	case !from.IsZero():
-		opened.Reason = "the last session, or the process, did not end in order"
-	case p.safe.IsZero():
-		from = p.options.Since
-		opened.Reason = "first start (backfill.since)"
-	case now.Sub(p.life) > p.patience():
-		from = p.safe
-		opened.Reason = "away for longer than the service remembers (backfill.server_memory)"
+	case p.safe.IsZero() && !p.options.Since.IsZero():
+		from, reason = oldest(from, p.options.Since), "first start (backfill.since)"
+	case from.IsZero() && !p.safe.IsZero() && now.Sub(p.life) > p.patience():
+		from, reason = p.safe, "away for longer than the service remembers (backfill.server_memory)"
 	}
 	if !from.IsZero() && from.Before(now) {
-		opened.Gap = &Gap{From: from, To: now}
+		opened = Opened{Gap: &Gap{From: from, To: now}, Reason: reason}
 		p.gaps.add(*opened.Gap)
 		// What came before is in the gap now.
 		p.safe = now
@@ -306,17 +306,17 @@ type Read struct {
 }
 
 // WindowRead notes that an hour was read. A read that the service did not end in order has to be followed by another,
-// as it may have been cut off, until one brings nothing new. It says whether the hour is done, and which gaps this
-// closed.
+// as it may have been cut off, until one brings nothing new; and so has one that was early for a gap that has opened
+// meanwhile. It says whether the hour is done, and which gaps this closed.
 func (p *Position) WindowRead(w Window, read Read) (done bool, closed []Gap) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.changed = true
 	switch {
+	case read.CutOff, !p.gaps.isDue(w):
+		return false, nil // how far it would have gone is not known
 	case read.Complete:
 		done = true
-	case read.CutOff:
-		return false, nil // how far it would have gone is not known
 	default:
 		done = p.gaps.cutOff(w.Start, read.Records, read.Fresh)
 	}

@@ -156,9 +156,8 @@ func (p *Position) join(stored *storedHead, old *index, broken int) Loaded {
 	suspect := stored.Suspect
 	if !stored.Clean {
 		lost := later(stored.SavedAt.Add(-p.options.Unflushed), stored.Proven)
-		suspect = oldest(suspect, stored.Safe)
+		suspect = oldest(oldest(suspect, stored.Safe), lost)
 		if p.options.Unflushed > 0 {
-			suspect = oldest(suspect, lost)
 			if ts := old.unlearn(seconds(lost)); ts != 0 {
 				suspect = oldest(suspect, time.Unix(int64(ts), 0))
 			}
