@@ -82,6 +82,8 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	f.Float64Var(&s.service.ArchiveRepeats, "archive-repeats", 0, "`share` of records, 0 to 1, that the archive sends twice")
 	f.BoolVar(&s.service.ArchiveDrops, "archive-drops", false, "end archive sessions by a bare drop")
 	f.BoolVar(&s.service.ArchiveMovesLive, "archive-moves-live", false, "an archive session moves the position of the live one")
+	f.BoolVar(&s.service.ArchiveSkipsLive, "archive-skips-live", false, "a live session begins with what arrives after an archive session")
+	f.DurationVar(&s.service.ClockSkew, "clock-skew", 0, "how far the service's clock is ahead")
 	f.BoolVar(&s.service.IgnoreRecentSince, "ignore-recent-since", false, "take a sinceTime younger than an hour for none")
 	f.BoolVar(&s.service.RefuseFuture, "refuse-future", false, "answer 400 to a toTime in the future")
 	f.Var(past, "past", "records of the last 24 hours, generated at the start, such as `message=1000`")

@@ -16,7 +16,7 @@ import (
 func (s *Service) Push(t podlog.EventType, payloads ...[]byte) {
 	log := s.log(t)
 	s.mu.Lock()
-	now := time.Now()
+	now := s.now()
 	for _, p := range payloads {
 		log.add(entry{payload: p, arrived: now})
 	}
@@ -25,7 +25,7 @@ func (s *Service) Push(t podlog.EventType, payloads ...[]byte) {
 
 // Generate adds n generated records and returns them.
 func (s *Service) Generate(t podlog.EventType, n int) [][]byte {
-	payloads := s.gen.records(t, n, time.Now())
+	payloads := s.gen.records(t, n, s.now())
 	s.Push(t, payloads...)
 	return payloads
 }

@@ -124,7 +124,7 @@ func (s *Service) check(r *http.Request) (*span, answer) {
 	case !slices.Contains(podlog.EventTypes(), t):
 		return no(http.StatusBadRequest, "Missing or wrong type")
 	}
-	archive, err := s.parseSpan(query, time.Now())
+	archive, err := s.parseSpan(query, s.now())
 	if err != nil {
 		return no(http.StatusBadRequest, err.Error())
 	}
@@ -193,7 +193,7 @@ func (s *Service) note(r *http.Request, status int) {
 func (s *Service) claim(key slotKey, archive *span) (*session, bool) {
 	s.mu.Lock()
 	defer s.unlockAndWake()
-	now := time.Now()
+	now := s.now()
 	place := s.slots[key]
 	if place == nil {
 		place = &slot{}
@@ -211,7 +211,7 @@ func (s *Service) claim(key slotKey, archive *span) (*session, bool) {
 		step:   step,
 		info:   SessionInfo{Type: key.eventType, Archive: archive != nil, Started: now},
 		log:    s.logs[key.eventType],
-		active: now,
+		active: time.Now(),
 		tail:   s.opts.CloseTail,
 		orders: make(chan Action, 1),
 	}
@@ -241,7 +241,7 @@ func (s *Service) open(w http.ResponseWriter, r *http.Request, c *session) {
 		CheckOrigin:       func(*http.Request) bool { return true },
 	}
 	// A hijacked answer gets no Date from net/http.
-	conn, err := upgrader.Upgrade(w, r, http.Header{"Date": {time.Now().UTC().Format(http.TimeFormat)}})
+	conn, err := upgrader.Upgrade(w, r, http.Header{"Date": {s.now().UTC().Format(http.TimeFormat)}})
 	if err != nil {
 		c.settle(ending{by: "client gone"})
 		c.over()

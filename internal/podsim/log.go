@@ -38,10 +38,9 @@ func (l *recordLog) add(e entry) {
 	}
 }
 
-// past adds n generated records that arrived evenly over the last 24 hours.
-func (l *recordLog) past(gen *generator, t podlog.EventType, n int) {
+// past adds n generated records that arrived evenly over the 24 hours before now.
+func (l *recordLog) past(gen *generator, t podlog.EventType, n int, now time.Time) {
 	const day = 24 * time.Hour
-	now := time.Now()
 	for i := range n {
 		at := now.Add(-day + time.Duration(i)*(day/time.Duration(n)))
 		l.add(entry{payload: gen.records(t, 1, at)[0], arrived: at})

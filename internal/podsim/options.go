@@ -46,6 +46,10 @@ type Options struct {
 	// The oldest go first. Default: 256 MiB.
 	Retain int
 
+	// ClockSkew is how far the service's clock is ahead of this machine's. It counts in all that a client can see: the
+	// times of records, the archive, the Date of a handshake's answer, but not in what package time tells.
+	ClockSkew time.Duration
+
 	// Memory is how long the service remembers where a live session stood, and how far back the first one
 	// starts. Default: 1 h.
 	Memory time.Duration
@@ -72,6 +76,8 @@ type Options struct {
 	ArchiveDrops bool
 	// ArchiveMovesLive makes the next live session go on where an archive session ended.
 	ArchiveMovesLive bool
+	// ArchiveSkipsLive makes the next live session begin with what arrives after the end of an archive session.
+	ArchiveSkipsLive bool
 	// IgnoreRecentSince takes a sinceTime younger than one hour for none: the session is live.
 	IgnoreRecentSince bool
 	// RefuseFuture answers 400 to a toTime in the future.

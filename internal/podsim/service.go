@@ -70,7 +70,7 @@ func New(o Options) *Service {
 	for _, t := range podlog.EventTypes() {
 		s.logs[t] = &recordLog{limit: o.Retain}
 		s.written[t] = &recordLog{limit: o.Retain}
-		s.logs[t].past(s.gen, t, o.Past[t])
+		s.logs[t].past(s.gen, t, o.Past[t], s.now())
 	}
 	for _, t := range podlog.EventTypes() {
 		if rate := o.Rate[t]; rate > 0 {
@@ -94,6 +94,9 @@ func (s *Service) Close() {
 	}
 	s.work.Wait()
 }
+
+// now is the time by the service's clock.
+func (s *Service) now() time.Time { return time.Now().Add(s.opts.ClockSkew) }
 
 // begin counts a piece of work that Close must wait for. It is false when the service is closed.
 func (s *Service) begin() bool {

@@ -217,7 +217,7 @@ func (c *session) thaw() {
 func (c *session) settle(e ending) {
 	c.svc.mu.Lock()
 	defer c.svc.unlockAndWake()
-	now := time.Now()
+	now := c.svc.now()
 	c.info.Ended, c.info.EndedBy = now, e.by
 	c.slot.busy = false
 	if !e.clean && c.svc.opts.SlotHold > 0 {
@@ -226,6 +226,9 @@ func (c *session) settle(e ending) {
 	if c.archive != nil {
 		if c.svc.opts.ArchiveMovesLive {
 			c.slot.stood, c.slot.position, c.slot.ended = true, c.archive.end, now
+		}
+		if c.svc.opts.ArchiveSkipsLive {
+			c.slot.stood, c.slot.position, c.slot.ended = true, c.log.next(), now
 		}
 		return
 	}
