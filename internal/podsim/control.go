@@ -2,6 +2,7 @@ package podsim
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -208,7 +209,7 @@ func (s *Service) WaitFor(ctx context.Context, cond func() bool) error {
 		case <-ctx.Done():
 			return fmt.Errorf("wait for the simulated service (%v): %w", s.Stats(), ctx.Err())
 		case <-s.ctx.Done():
-			return errClosed
+			return errors.New("wait for the simulated service: it was closed")
 		}
 	}
 }
