@@ -55,7 +55,7 @@ const (
 func (s *Session) Opened() time.Time { return s.opened }
 
 // LastByte is when the last byte of any kind came from the service.
-func (s *Session) LastByte() time.Time { return time.Unix(0, s.conn.wire.lastByte.Load()) }
+func (s *Session) LastByte() time.Time { return s.conn.wire.last() }
 
 // Finish asks for an orderly end: a close frame goes out, so that the service frees the slot, and Receive goes on
 // until the service closes, too, or its context ends. It does not wait.
