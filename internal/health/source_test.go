@@ -397,6 +397,9 @@ func TestSource_stopsInTheMiddleOfChanges(t *testing.T) {
 	s.Stopping()
 	streams.Wait()
 	<-s.Done()
+	for _, each := range podlog.EventTypes() {
+		assert.Equal(t, health.Stopping, s.Stream(each).State())
+	}
 }
 
 func TestStates_inOrder(t *testing.T) {
