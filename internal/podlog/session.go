@@ -153,7 +153,6 @@ func (s *Session) readMessage(message io.Reader) (data []byte, truncated bool, e
 func (s *Session) write(done <-chan struct{}) {
 	timer := time.NewTimer(s.keepalive.Interval)
 	defer timer.Stop()
-	var pinged time.Time
 	for {
 		select {
 		case <-done:
@@ -166,12 +165,9 @@ func (s *Session) write(done <-chan struct{}) {
 		}
 		now := time.Now()
 		quietSince := s.LastByte()
-		if pinged.After(quietSince) {
-			quietSince = pinged
-		}
 		if now.Sub(quietSince) >= s.keepalive.Interval {
 			_ = s.ws.WriteControl(websocket.PingMessage, nil, now.Add(controlWait))
-			pinged, quietSince = now, now
+			quietSince = now // for the next ping, if this one is not answered
 		}
 		timer.Reset(quietSince.Add(s.keepalive.Interval).Sub(now))
 	}
