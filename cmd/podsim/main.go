@@ -25,10 +25,9 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	switch err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); {
-	case errors.Is(err, flag.ErrHelp):
-	case err != nil:
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintln(os.Stderr, "podsim:", err)
 		os.Exit(1)
 	}
@@ -156,27 +155,28 @@ func (r ready) tell(file string, stdout io.Writer) error {
 		return fmt.Errorf("-ready-file: %w", err)
 	}
 	text = append(text, '\n')
-	lines := fmt.Sprintf("podsim: PoD Log Service, simulated, at %s, cluster %s\n", r.Endpoint, r.ClusterID)
+	var lines strings.Builder
+	fmt.Fprintf(&lines, "podsim: PoD Log Service, simulated, at %s, cluster %s\n", r.Endpoint, r.ClusterID)
 	for _, l := range []struct{ what, value string }{
 		{"its CA's certificate is in", r.CAFile},
 		{"admin interface at", r.Admin},
 		{"proxy at", r.Proxy},
 	} {
 		if l.value != "" {
-			lines += fmt.Sprintf("podsim: %s %s\n", l.what, l.value)
+			fmt.Fprintf(&lines, "podsim: %s %s\n", l.what, l.value)
 		}
 	}
-	lines += "podsim: Ctrl-C ends it\n"
+	fmt.Fprintln(&lines, "podsim: Ctrl-C ends it")
 	switch file {
 	case "":
 	case "-":
-		lines += string(text)
+		lines.Write(text)
 	default:
 		if err := writeFile(file, text, 0o644); err != nil {
 			return fmt.Errorf("-ready-file: %w", err)
 		}
 	}
-	_, err = io.WriteString(stdout, lines)
+	_, err = io.WriteString(stdout, lines.String())
 	return err
 }
 

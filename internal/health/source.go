@@ -70,7 +70,8 @@ func (s *Source) Initialized() {
 	go s.run()
 }
 
-// Stopping notes that Shutdown was called. From then on nothing is reported: the rest is the collector's to say.
+// Stopping notes that Shutdown was called. From then on nothing is reported, but for what is on its way to a watcher
+// at that moment: the rest is the collector's to say.
 func (s *Source) Stopping() {
 	s.mu.Lock()
 	s.stopped = true

@@ -11,22 +11,24 @@ import (
 // wire is the TCP connection. It notes when the last byte came, whatever it belongs to: a frame, a pong, a TLS record.
 type wire struct {
 	net.Conn
-	lastByte atomic.Int64 // nanoseconds since 1970; written by the reading goroutine, read by any
+	begun time.Time
+	// lastByte is in nanoseconds since begun, by the clock that nobody sets: a machine's clock that is set back would
+	// silence the pings. Written by the reading goroutine, read by any.
+	lastByte atomic.Int64
 }
 
-func newWire(conn net.Conn) *wire {
-	w := &wire{Conn: conn}
-	w.lastByte.Store(time.Now().UnixNano())
-	return w
-}
+func newWire(conn net.Conn) *wire { return &wire{Conn: conn, begun: time.Now()} }
 
 func (w *wire) Read(p []byte) (int, error) {
 	n, err := w.Conn.Read(p)
 	if n > 0 {
-		w.lastByte.Store(time.Now().UnixNano())
+		w.lastByte.Store(int64(time.Since(w.begun)))
 	}
 	return n, err
 }
+
+// last is when the last byte came, or the connection was made.
+func (w *wire) last() time.Time { return w.begun.Add(time.Duration(w.lastByte.Load())) }
 
 // errSilent ends a session whose peer sent nothing for too long.
 var errSilent = errors.New("no sign of life")
@@ -86,7 +88,7 @@ func (c *patientConn) Read(p []byte) (int, error) {
 			return n, err
 		}
 		now = time.Now()
-		if last := time.Unix(0, c.wire.lastByte.Load()); last.After(since) {
+		if last := c.wire.last(); last.After(since) {
 			since = last
 		}
 	}

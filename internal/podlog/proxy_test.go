@@ -116,7 +116,7 @@ func TestClient_takesNoBodyFromAProxyThatConnects(t *testing.T) {
 				w.through("http://proxy.test:3128")
 				w.serve(func(p *peer) {
 					p.request()
-					p.say("HTTP/1.1 200 OK\r\n" + header + "\r\n\r\n")
+					p.say("HTTP/1.1 201 Created\r\n" + header + "\r\n\r\n")
 					w.serveOne(p)
 				})
 				w.receiveOne()

@@ -59,7 +59,7 @@ func (s *Session) Opened() time.Time { return s.opened }
 func (s *Session) Date() time.Time { return s.date }
 
 // LastByte is when the last byte of any kind came from the service.
-func (s *Session) LastByte() time.Time { return time.Unix(0, s.conn.wire.lastByte.Load()) }
+func (s *Session) LastByte() time.Time { return s.conn.wire.last() }
 
 // Finish asks for an orderly end: a close frame goes out, so that the service frees the slot, and Receive goes on
 // until the service closes, too, or sends nothing for 10 to 20 seconds, or the context ends. It does not wait.
@@ -158,7 +158,6 @@ func (s *Session) readMessage(message io.Reader) (data []byte, truncated bool, e
 func (s *Session) write(done <-chan struct{}) {
 	timer := time.NewTimer(s.keepalive.Interval)
 	defer timer.Stop()
-	var pinged time.Time
 	for {
 		select {
 		case <-done:
@@ -171,12 +170,9 @@ func (s *Session) write(done <-chan struct{}) {
 		}
 		now := time.Now()
 		quietSince := s.LastByte()
-		if pinged.After(quietSince) {
-			quietSince = pinged
-		}
 		if now.Sub(quietSince) >= s.keepalive.Interval {
 			_ = s.ws.WriteControl(websocket.PingMessage, nil, now.Add(controlWait))
-			pinged, quietSince = now, now
+			quietSince = now // for the next ping, if this one is not answered
 		}
 		timer.Reset(quietSince.Add(s.keepalive.Interval).Sub(now))
 	}

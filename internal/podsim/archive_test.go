@@ -44,9 +44,9 @@ func TestArchive_tellsWholeHoursAndEndsByANormalClose(t *testing.T) {
 
 func TestArchive_lagsAndRepeats(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, podsim.Options{ArchiveDelay: 45 * time.Minute, ArchiveRepeats: 0.5, ArchiveDrops: true, Past: map[podlog.EventType]int{podlog.Message: 960}})
-		w.Push(podlog.Message, records(0, 5)...) // too young for the archive
-		got, err := readAll(w.dial(podlog.Message, "sinceTime", time.Now().UTC().Add(-25*time.Hour).Format(isoMillis)))
+		w := newWorld(t, podsim.Options{ArchiveDelay: 45 * time.Minute, ArchiveRepeats: 0.5, ArchiveDrops: true, Past: map[podlog.EventType]int{podlog.Audit: 960}})
+		w.Push(podlog.Audit, records(0, 5)...) // too young for the archive
+		got, err := readAll(w.dial(podlog.Audit, "sinceTime", time.Now().UTC().Add(-25*time.Hour).Format(isoMillis)))
 		assert.False(t, websocket.IsCloseError(err, websocket.CloseNormalClosure), err)
 		all := make(map[string]int)
 		for _, r := range got {

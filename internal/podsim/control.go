@@ -2,6 +2,7 @@ package podsim
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -184,7 +185,8 @@ func (s *Service) Produced(t podlog.EventType) [][]byte {
 }
 
 // Written lists the records of an event type that were put on the wire, in order and with repeats, as far as
-// Options.Retain goes.
+// Options.Retain goes. A record is noted just after it is written, so the client may have it a moment before: use
+// WaitFor while the session lives.
 func (s *Service) Written(t podlog.EventType) [][]byte {
 	s.log(t)
 	s.mu.Lock()
@@ -208,7 +210,7 @@ func (s *Service) WaitFor(ctx context.Context, cond func() bool) error {
 		case <-ctx.Done():
 			return fmt.Errorf("wait for the simulated service (%v): %w", s.Stats(), ctx.Err())
 		case <-s.ctx.Done():
-			return errClosed
+			return errors.New("wait for the simulated service: it was closed")
 		}
 	}
 }

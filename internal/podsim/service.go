@@ -2,7 +2,6 @@ package podsim
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"slices"
 	"sync"
@@ -144,6 +143,3 @@ func (s *Service) produce(t podlog.EventType, rate float64) {
 		}
 	}
 }
-
-// errClosed is what WaitFor answers when the service ended before the condition held.
-var errClosed = errors.New("the simulated service was closed")

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"io"
 	"net"
+	"slices"
 	"strconv"
 )
 
@@ -67,14 +68,12 @@ func (p *Proxy) socksGreet(client net.Conn, r *bufio.Reader) bool {
 	if p.opts.User != "" {
 		want = socksPassword
 	}
-	for _, m := range methods {
-		if m == want {
-			_, err = client.Write([]byte{socksVersion, want})
-			return err == nil && (want == socksNoAuth || p.socksLogin(client, r))
-		}
+	if !slices.Contains(methods, want) {
+		_, _ = client.Write([]byte{socksVersion, socksNoMethod}) // the connection ends in any case
+		return false
 	}
-	_, _ = client.Write([]byte{socksVersion, socksNoMethod}) // the connection ends in any case
-	return false
+	_, err = client.Write([]byte{socksVersion, want})
+	return err == nil && (want == socksNoAuth || p.socksLogin(client, r))
 }
 
 // socksLogin checks user and password (RFC 1929).

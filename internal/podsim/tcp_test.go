@@ -66,7 +66,9 @@ func TestTCP_sessionsEndAsTheyAreToldTo(t *testing.T) {
 
 func TestTCP_closeEndsSessionsThatNobodyReads(t *testing.T) {
 	w := newTCPWorld(t, podsim.Options{})
-	w.Generate(podlog.Message, 5000) // more than the buffers hold
+	for range 200 { // more than the buffers hold
+		w.Push(podlog.Message, make([]byte, 200_000))
+	}
 	conn := w.dial(podlog.Message)
 	read(t, conn, 1)
 	start := time.Now()

@@ -105,6 +105,10 @@ func TestAuth_anotherTokenBringsTheSourceBack(t *testing.T) {
 				require.Len(t, s.service.Handshakes(), 1, "tried without a token")
 				extension.set("", errors.New("the file is being written"))
 				s.elapse(10 * time.Second)
+				extension.set("Bearer "+expired, nil)
+				s.elapse(10 * time.Second)
+				require.Len(t, s.service.Handshakes(), 1, "the refused token was tried again")
+				require.Len(t, s.host.all(), 2, "nothing has changed")
 
 				extension.set("Bearer "+podsim.Token, nil)
 				s.elapse(6 * time.Second)

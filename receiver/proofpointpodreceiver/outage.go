@@ -71,14 +71,6 @@ func (o *outage) deadline() time.Time {
 	return o.since.Add(o.config.MaxElapsedTime)
 }
 
-// lasted is how long the outage has gone on.
-func (o *outage) lasted(now time.Time) time.Duration {
-	if o.since.IsZero() {
-		return 0
-	}
-	return now.Sub(o.since)
-}
-
 // over ends the outage: its cause is gone. The next failure begins another.
 func (o *outage) over() {
 	if o.since.IsZero() {

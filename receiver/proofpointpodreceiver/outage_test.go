@@ -132,11 +132,9 @@ func TestOutage_over(t *testing.T) {
 		o.failed(noon, 0)
 	}
 	assert.Equal(t, 10, o.attempts)
-	assert.Equal(t, time.Minute, o.lasted(noon.Add(time.Minute)))
 
 	o.over()
 	assert.Zero(t, o.attempts)
-	assert.Zero(t, o.lasted(noon.Add(time.Minute)))
 	assert.Zero(t, o.deadline())
 
 	later := noon.Add(3 * time.Hour)

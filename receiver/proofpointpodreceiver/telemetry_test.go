@@ -61,7 +61,7 @@ func put[N int64 | float64](values map[string]float64, points []metricdata.DataP
 func labels(set attribute.Set) string {
 	var list []string
 	for _, label := range set.ToSlice() {
-		list = append(list, fmt.Sprintf("%s=%s", label.Key, label.Value.Emit()))
+		list = append(list, fmt.Sprintf("%s=%s", label.Key, label.Value.String()))
 	}
 	return strings.Join(list, " ")
 }

@@ -1,0 +1,149 @@
+package health_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/proofpointpod/otelcol/internal/health"
+	"github.com/proofpointpod/otelcol/internal/podlog"
+)
+
+func TestOf_reasons(t *testing.T) {
+	const (
+		config  = health.ThirdPartyConfig
+		generic = health.ThirdPartyGeneric
+	)
+	for _, test := range []struct {
+		err    podlog.Error
+		typ    health.ErrorType
+		label  string
+		advice []string // what the user reads there
+	}{
+		{podlog.Error{Reason: podlog.ReasonDNS}, generic, "dns", []string{"endpoint", "DNS", "proxy_url"}},
+		{podlog.Error{Reason: podlog.ReasonDial}, generic, "dial", []string{"firewall", "proxy_url"}},
+		{podlog.Error{Reason: podlog.ReasonProxy}, generic, "proxy", []string{"proxy_url", "HTTPS_PROXY"}},
+		{podlog.Error{Reason: podlog.ReasonProxy, Status: 403}, config, "proxy_403", []string{"HTTP 403", "proxy_url"}},
+		{podlog.Error{Reason: podlog.ReasonProxy, Status: 429}, generic, "proxy_429", []string{"HTTP 429", "proxy_url"}},
+		{podlog.Error{Reason: podlog.ReasonProxy, Status: 503}, generic, "proxy_503", []string{"HTTP 503", "proxy_url"}},
+		{podlog.Error{Reason: podlog.ReasonProxyAuth}, config, "proxy_auth", []string{"user and password", "proxy_url"}},
+		{podlog.Error{Reason: podlog.ReasonProxyAuth, Status: 407}, config, "proxy_auth_407", []string{"user and password", "proxy_url"}},
+		{podlog.Error{Reason: podlog.ReasonTLS}, generic, "tls", []string{"wss://"}},
+		{podlog.Error{Reason: podlog.ReasonCertificate}, config, "certificate", []string{"tls.ca_file", "endpoint", "clock"}},
+		{podlog.Error{Reason: podlog.ReasonClientCertificate}, config, "client_certificate", []string{"tls.cert_file", "tls.key_file"}},
+		{podlog.Error{Reason: podlog.ReasonTimeout}, generic, "handshake_timeout", []string{"firewall", "handshake_timeout"}},
+		{podlog.Error{Reason: podlog.ReasonHandshake}, generic, "handshake", []string{"endpoint", "WebSockets"}},
+		{podlog.Error{Reason: podlog.ReasonSilent}, generic, "silent", []string{"a new session is opened"}},
+		{podlog.Error{Reason: podlog.ReasonProtocol}, generic, "protocol", []string{"a new session is opened"}},
+		{podlog.Error{Reason: podlog.ReasonDropped}, generic, "dropped", []string{"a new session is opened"}},
+		{podlog.Error{Reason: podlog.ReasonClosed, CloseCode: 1000}, generic, "closed_1000", []string{"close code 1000", "a new session"}},
+		{podlog.Error{Reason: podlog.ReasonClosed, CloseCode: 1008}, generic, "closed_1008", []string{"close code 1008", "a new session"}},
+	} {
+		t.Run(test.label, func(t *testing.T) {
+			test.err.Op, test.err.Err = "what was tried", errors.New("why it failed")
+			fault := health.Of(&test.err)
+			assert.Equal(t, test.typ, fault.Type)
+			assert.Equal(t, test.label, fault.Label)
+			assert.Equal(t, test.err.Status, fault.Status)
+			assert.False(t, fault.NewTokenHelps, "the token is not the cause")
+			assert.Contains(t, fault.Message, test.err.Error()+"; ")
+			for _, advice := range test.advice {
+				assert.Contains(t, fault.Message, advice)
+			}
+		})
+	}
+}
+
+func TestOf_statuses(t *testing.T) {
+	const (
+		config  = health.ThirdPartyConfig
+		generic = health.ThirdPartyGeneric
+	)
+	for _, test := range []struct {
+		status   int
+		typ      health.ErrorType
+		newToken bool
+		advice   string
+	}{
+		{101, generic, false, "no answer of a WebSocket service"},
+		{200, generic, false, "no answer of a WebSocket service"},
+		{204, generic, false, "no answer of a WebSocket service"},
+		{300, config, false, "the service has moved"},
+		{301, config, false, "set endpoint to its new address"},
+		{307, config, false, "the service has moved"},
+		{308, config, false, "the service has moved"},
+		{400, config, false, "check cluster_id and supported_events"},
+		{401, config, true, "not expired and not deleted, that it belongs to this cluster_id, and that the cluster has the Remote Syslog licence"},
+		{402, config, true, "check endpoint, cluster_id and the token"},
+		{403, config, true, "the service refuses the token"},
+		{404, config, false, "check endpoint"},
+		{405, config, false, "check endpoint"},
+		{407, config, false, "a proxy wants credentials"},
+		{408, generic, false, "it is tried again"},
+		{409, generic, false, "another session uses this token: the service allows one session for each token and event type"},
+		{410, config, true, "check endpoint, cluster_id and the token"},
+		{422, config, true, "check endpoint, cluster_id and the token"},
+		{425, generic, false, "it is tried again"},
+		{426, config, true, "check endpoint, cluster_id and the token"},
+		{429, generic, false, "the service asks for fewer attempts"},
+		{451, config, true, "check endpoint, cluster_id and the token"},
+		{499, config, true, "check endpoint, cluster_id and the token"},
+		{500, generic, false, "has trouble; it is tried again"},
+		{502, generic, false, "has trouble; it is tried again"},
+		{503, generic, false, "has trouble; it is tried again"},
+		{504, generic, false, "has trouble; it is tried again"},
+		{599, generic, false, "has trouble; it is tried again"},
+	} {
+		t.Run(fmt.Sprint(test.status, " ", http.StatusText(test.status)), func(t *testing.T) {
+			fault := health.Of(&podlog.Error{
+				Op: "WebSocket handshake", Reason: podlog.ReasonStatus, Status: test.status, Body: "its words",
+			})
+			assert.Equal(t, test.typ, fault.Type)
+			assert.Equal(t, fmt.Sprintf("status_%d", test.status), fault.Label)
+			assert.Equal(t, test.status, fault.Status)
+			assert.Equal(t, test.newToken, fault.NewTokenHelps)
+			assert.Contains(t, fault.Message, fmt.Sprintf("HTTP %d", test.status))
+			assert.Contains(t, fault.Message, "(its words); ")
+			assert.Contains(t, fault.Message, test.advice)
+			if test.typ == config {
+				assert.NotContains(t, fault.Message, "tried again", "it is not")
+			}
+		})
+	}
+}
+
+func TestFault_ofTheSourceItself(t *testing.T) {
+	cause := errors.New("the cause")
+	for _, test := range []struct {
+		fault  health.Fault
+		typ    health.ErrorType
+		label  string
+		advice []string
+	}{
+		{health.NoToken(), health.ThirdPartyConfig, "no_token", []string{"auth", "token file"}},
+		{health.Authenticator(cause), health.ThirdPartyGeneric, "authenticator", []string{"the cause; ", "extension"}},
+		{health.PipelineRefuses(cause), health.FirstPartyGeneric, "pipeline_refuses", []string{"the cause; ", "exporters", "memory_limiter", "Nothing is lost"}},
+		{health.PipelineDiscards(cause), health.FirstPartyGeneric, "pipeline_discards", []string{"the cause; ", "lost"}},
+		{health.PipelineBlocks(90 * time.Second), health.FirstPartyGeneric, "pipeline_blocks", []string{"1m30s", "queues", "Nothing is lost"}},
+	} {
+		t.Run(test.label, func(t *testing.T) {
+			assert.Equal(t, test.typ, test.fault.Type)
+			assert.Equal(t, test.label, test.fault.Label)
+			assert.Zero(t, test.fault.Status)
+			assert.Equal(t, test.label == "no_token", test.fault.NewTokenHelps)
+			for _, advice := range test.advice {
+				assert.Contains(t, test.fault.Message, advice)
+			}
+		})
+	}
+}
+
+func TestErrorType_healthEvent(t *testing.T) {
+	assert.Equal(t, "ThirdPartyConfigError", health.ThirdPartyConfig.HealthEvent())
+	assert.Equal(t, "ThirdPartyGenericError", health.ThirdPartyGeneric.HealthEvent())
+	assert.Equal(t, "FirstPartyGenericError", health.FirstPartyGeneric.HealthEvent())
+}
