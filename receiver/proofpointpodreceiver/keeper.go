@@ -82,6 +82,9 @@ func (k *keeper) keep(ctx context.Context) {
 	default:
 		return
 	}
+	if ctx.Err() != nil {
+		return // the stream has ended, and what is left is for close
+	}
 	k.settle(err)
 }
 

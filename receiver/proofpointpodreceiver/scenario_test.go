@@ -46,6 +46,7 @@ type scenario struct {
 	process   *process
 	sent      int // records that the scenario has made
 	resume    podsim.Resume
+	skew      time.Duration // of the service's clock
 	// dial takes the place of network.
 	dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
@@ -64,6 +65,7 @@ func play(t *testing.T, options podsim.Options, set func(*scenario), story func(
 			telemetry: componenttest.NewTelemetry(),
 			storage:   newMemoryStorage(t),
 			resume:    options.Resume,
+			skew:      options.ClockSkew,
 		}
 		s.host.extensions = map[component.ID]component.Component{storageID: s.storage}
 		defer func() { require.NoError(t, s.telemetry.Shutdown(t.Context())) }()

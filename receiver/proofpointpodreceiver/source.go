@@ -21,8 +21,13 @@ import (
 	"github.com/proofpointpod/otelcol/receiver/proofpointpodreceiver/internal/metadata"
 )
 
-// shutdownWait is how long Shutdown takes at the most if its context has no deadline.
-const shutdownWait = 10 * time.Second
+const (
+	// shutdownWait is how long the streams have to end in order if Shutdown's context has no deadline.
+	shutdownWait = 10 * time.Second
+	// saveWait is how long the positions have to be saved after that. Within a context's deadline, it is a twentieth of
+	// the time there is, if that is less.
+	saveWait = time.Second
+)
 
 // source is the receiver: one cluster, one token, one stream for each event type. It owns its streams: Start starts
 // them, Shutdown ends them and waits for them. What they share, client and credentials, does not change meanwhile.
@@ -113,21 +118,19 @@ func (s *source) Start(ctx context.Context, host component.Host) error {
 }
 
 // Shutdown ends the sessions with a close frame, hands on what still arrives, saves the positions, and returns when
-// all of it is accepted and every goroutine has ended, or when ctx's deadline, 10 s if it has none, has passed. What is
-// not handed on by then is counted as refused, logged, and a gap at the next start. It is safe without Start, and twice.
+// all of it is accepted and every goroutine has ended, or when ctx's deadline, 10 s if it has none, has passed, and a
+// second for the storage. What is not handed on by then is counted as refused, logged, and a gap at the next start. It is
+// safe without Start, and twice.
 func (s *source) Shutdown(ctx context.Context) error {
 	if s.stop == nil {
 		s.metrics.Shutdown()
 		return nil
 	}
-	if _, ok := ctx.Deadline(); !ok {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, shutdownWait)
-		defer cancel()
-	}
+	ctx, drain, cancel := shutdownContexts(ctx)
+	defer cancel()
 	s.health.Stopping()
 	s.stop()
-	ended := context.AfterFunc(ctx, s.abort)
+	ended := context.AfterFunc(drain, s.abort)
 	for _, parts := range s.streams {
 		parts.wait(ctx)
 	}
@@ -140,6 +143,21 @@ func (s *source) Shutdown(ctx context.Context) error {
 	s.metrics.Shutdown()
 	s.streams = nil
 	return nil
+}
+
+// shutdownContexts returns what bounds a shutdown as a whole, and the end of the streams in it. The latter is earlier, so
+// that what a stream knows when it is cut off is saved all the same.
+func shutdownContexts(ctx context.Context) (whole, drain context.Context, cancel func()) {
+	cancelWhole := func() {}
+	deadline, ok := ctx.Deadline()
+	if ok {
+		deadline = deadline.Add(-min(saveWait, time.Until(deadline)/20))
+	} else {
+		deadline = time.Now().Add(shutdownWait)
+		ctx, cancelWhole = context.WithDeadline(ctx, deadline.Add(saveWait))
+	}
+	drain, cancelDrain := context.WithDeadline(ctx, deadline)
+	return ctx, drain, func() { cancelDrain(); cancelWhole() }
 }
 
 func (s *source) newClient(ctx context.Context) (*podlog.Client, error) {

@@ -2,11 +2,13 @@ package proofpointpodreceiver
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component/componentstatus"
 
 	"github.com/proofpointpod/otelcol/internal/podlog"
 	"github.com/proofpointpod/otelcol/internal/podsim"
@@ -47,7 +49,7 @@ func withSecondToken(s *scenario) {
 func (s *scenario) mails(n int) {
 	for range n {
 		s.sent++
-		s.service.Push(podlog.Message, mail(s.sent, time.Now().Add(-time.Duration(s.sent%700)*time.Millisecond)))
+		s.service.Push(podlog.Message, mail(s.sent, time.Now().Add(s.skew-time.Duration(s.sent%700)*time.Millisecond)))
 	}
 }
 
@@ -106,4 +108,25 @@ func (s *scenario) keepsThePromise(mayRepeat int) {
 	lost, repeated := s.count()
 	assert.Zero(s.t, lost, "lost, of %d\n%s", s.sent, s.said())
 	assert.LessOrEqual(s.t, repeated, mayRepeat, "repeated, of %d", s.sent)
+}
+
+// logged is how often a message was logged.
+func (s *scenario) logged(message string) int {
+	n := 0
+	for _, entry := range s.logs.All() {
+		if entry.Message == message {
+			n++
+		}
+	}
+	return n
+}
+
+// reported is the first event whose error contains a text, nil if there is none.
+func (h *host) reported(text string) *componentstatus.Event {
+	for _, event := range h.all() {
+		if err := event.Err(); err != nil && strings.Contains(err.Error(), text) {
+			return event
+		}
+	}
+	return nil
 }
