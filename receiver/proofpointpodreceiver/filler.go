@@ -66,7 +66,7 @@ func (f *filler) run() {
 		if !ok {
 			continue
 		}
-		if err := f.read(w); errors.Is(err, errGaveUp) || errors.Is(err, errAborted) {
+		if _, err := f.read(w); errors.Is(err, errGaveUp) || errors.Is(err, errAborted) {
 			return
 		}
 	}
@@ -101,8 +101,9 @@ func (f *filler) expire() {
 	}
 }
 
-// read reads one window. The error is why the pipeline did not take what came; all else is reported here.
-func (f *filler) read(w position.Window) error {
+// read reads one window, and says whether that is done. The error is why the pipeline did not take what came; all else
+// is reported here.
+func (f *filler) read(w position.Window) (done bool, err error) {
 	defer func() { f.session = nil }()
 	auth, err := f.credentials.ask(f.stop)
 	if err == nil && len(auth) == 0 {
@@ -113,7 +114,7 @@ func (f *filler) read(w position.Window) error {
 	}
 	if err != nil {
 		f.failed(err)
-		return nil
+		return false, nil
 	}
 	f.logger.Info("reading the archive", zap.Time("from", w.Start), zap.Time("to", w.End))
 	defer context.AfterFunc(f.stop, f.session.Finish)()
@@ -127,13 +128,12 @@ func (f *filler) read(w position.Window) error {
 	}
 	ended := f.session.Receive(f.abort, f)
 	if errors.Is(ended, errGaveUp) || errors.Is(ended, errAborted) {
-		return ended
+		return false, ended
 	}
 	if err := f.intake.flush(); err != nil {
-		return err
+		return false, err
 	}
-	f.finished(w, limit, ended)
-	return nil
+	return f.finished(w, limit, ended), nil
 }
 
 func (f *filler) open(w position.Window, auth http.Header) (*podlog.Session, error) {
@@ -157,8 +157,8 @@ func (f *filler) limit(w position.Window) time.Duration {
 	return f.maxPause
 }
 
-// finished notes how a window's reading ended.
-func (f *filler) finished(w position.Window, limit time.Duration, ended error) {
+// finished notes how a window's reading ended, and says whether the window is done.
+func (f *filler) finished(w position.Window, limit time.Duration, ended error) bool {
 	var why *podlog.Error
 	orderly := errors.As(ended, &why) && why.Reason == podlog.ReasonClosed && (why.CloseCode == 1000 || why.CloseCode == 1005)
 	cutOff := f.cutOff || f.stop.Err() != nil
@@ -184,13 +184,14 @@ func (f *filler) finished(w position.Window, limit time.Duration, ended error) {
 		f.extend(w, limit)
 	case !done && !orderly:
 		f.failed(ended)
-		return
+		return false
 	}
 	f.outage.over()
 	f.retryAt = time.Time{}
 	if len(f.hopeless) == 0 {
 		f.health.Clear(health.BackfillTrouble)
 	}
+	return done
 }
 
 // extend gives a window that did not fit more time, up to the longest pause there may be.

@@ -1,6 +1,7 @@
 package proofpointpodreceiver
 
 import (
+	"slices"
 	"time"
 
 	"github.com/proofpointpod/otelcol/internal/position"
@@ -16,6 +17,8 @@ const (
 	pauseUndecided verdict = iota
 	// pauseHarmless: a record of the pause came by itself, so the live position has not moved.
 	pauseHarmless
+	// pauseTrusted: no record of the pause has come, but that was so before, and none had been missed.
+	pauseTrusted
 	// pauseSuspicious: no record of the pause has come, but there may have been none.
 	pauseSuspicious
 	// pauseHarmful: no record of the pause has come, though there must have been some.
@@ -29,7 +32,8 @@ const (
 	// expectedForCertain is how many records the first half of a pause should have had for their absence to tell.
 	expectedForCertain = 5
 	// clearances is how many suspicious pauses have to turn out harmless, because the archive has nothing that did
-	// not come by itself, for the question to be closed.
+	// not come by itself, for others to be trusted. Each is read with a pause of its own, so without an end to that a
+	// quiet tenant's would never end.
 	clearances = 3
 )
 
@@ -44,7 +48,9 @@ type pauses struct {
 	younger  int     // records since it that are no evidence of harmlessness
 	watching bool
 
-	suspects, cleared int
+	suspects []position.Gap // suspicious pauses that have not been read yet
+	cleared  int            // how many have turned out harmless
+
 	harmless, harmful bool
 }
 
@@ -70,12 +76,15 @@ func (p *pauses) ended(now time.Time, rate float64) *position.Gap {
 	return &p.watched
 }
 
-// read notes how many new records a window brought for which the live session paused.
-func (p *pauses) read(fresh int) {
-	if p.suspects > p.cleared && fresh == 0 {
-		p.cleared++
-		p.harmless = p.cleared >= clearances
-	}
+// read notes that a window was read to its end, and how many new records it brought.
+func (p *pauses) read(w position.Window, fresh int) {
+	p.suspects = slices.DeleteFunc(p.suspects, func(pause position.Gap) bool {
+		in := !pause.To.Before(w.Start) && pause.To.Before(w.End)
+		if in && fresh == 0 {
+			p.cleared++
+		}
+		return in
+	})
 }
 
 // record looks at records of the live session.
@@ -116,6 +125,9 @@ func (p *pauses) decide() verdict {
 		p.harmful = true
 		return pauseHarmful
 	}
-	p.suspects++
+	if p.cleared >= clearances {
+		return pauseTrusted
+	}
+	p.suspects = append(p.suspects, p.watched)
 	return pauseSuspicious
 }

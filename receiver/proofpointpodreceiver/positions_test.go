@@ -24,7 +24,7 @@ func TestPromise_dropWithinTheServicesMemory(t *testing.T) {
 		lost, _ := s.count()
 		assert.Equal(t, s.resumesAfterWritten(), lost > 0, "%d lost before the fill", lost)
 		require.Len(s.t, s.gaps(), 1)
-		s.fills(3)
+		s.fills(9)
 		s.keepsThePromise(0)
 	})
 }
@@ -41,7 +41,7 @@ func TestPromise_dropsAgainAndAgain(t *testing.T) {
 			s.elapse(45 * time.Second)
 		}
 		s.service.ClearPlan()
-		s.fills(3)
+		s.fills(9)
 		s.keepsThePromise(0)
 	})
 }
@@ -63,7 +63,7 @@ func TestPromise_outageLongerThanTheServicesMemory(t *testing.T) {
 		s.elapse(2 * time.Minute)
 		lost, _ := s.count()
 		assert.Greater(t, lost, 60, "the service remembers longer than was played")
-		s.fills(6)
+		s.fills(12)
 		s.keepsThePromise(0)
 	})
 }
@@ -76,7 +76,7 @@ func TestPromise_stoppedForLongerThanTheServicesMemory(t *testing.T) {
 		s.start()
 		s.elapse(time.Minute)
 		require.Len(t, s.gaps(), 1)
-		s.fills(9)
+		s.fills(15)
 		s.keepsThePromise(0)
 	})
 }
@@ -108,7 +108,7 @@ func TestPromise_killWithRecordsInThePipelinesMemory(t *testing.T) {
 		s.traffic(5*time.Minute, 10*time.Second)
 		s.start()
 		s.traffic(time.Minute, 10*time.Second)
-		s.fills(3)
+		s.fills(9)
 		s.keepsThePromise(4) // accepted in the half minute by which the window is longer than the pipeline's memory
 	})
 }
@@ -124,7 +124,7 @@ func TestPromise_killWithADurableQueue(t *testing.T) {
 		s.kill()
 		s.traffic(5*time.Minute, 10*time.Second)
 		s.start()
-		s.fills(3)
+		s.fills(9)
 		s.keepsThePromise(6) // accepted since the last save
 	})
 }
@@ -141,7 +141,7 @@ func TestPromise_killRightAfterTheStart(t *testing.T) {
 		lost, _ := s.count()
 		require.GreaterOrEqual(t, lost, 20)
 		s.start()
-		s.fills(3)
+		s.fills(9)
 		s.keepsThePromise(1)
 	})
 }
@@ -153,7 +153,7 @@ func TestPromise_killsInARow(t *testing.T) {
 			s.kill()
 			s.start()
 		}
-		s.fills(3)
+		s.fills(9)
 		s.keepsThePromise(8 * 20)
 	})
 }
@@ -165,7 +165,7 @@ func TestPromise_backendRefusesForAWhile(t *testing.T) {
 		s.traffic(40*time.Minute, 10*time.Second)
 		s.sink.answers(nil)
 		s.elapse(2 * time.Minute)
-		s.fills(3)
+		s.fills(9)
 		s.keepsThePromise(0)
 	})
 }
@@ -180,7 +180,7 @@ func TestPromise_backendRefusesForLongerAndTheSourceIsRestarted(t *testing.T) {
 		s.sink.answers(nil)
 		s.traffic(time.Hour, time.Minute)
 		s.start()
-		s.fills(6)
+		s.fills(12)
 		s.keepsThePromise(0)
 	})
 }
@@ -196,7 +196,7 @@ func TestPromise_stopWhileTheBackendRefuses(t *testing.T) {
 		s.start()
 		s.elapse(time.Minute)
 		require.Len(t, s.gaps(), 1, "the drain was cut off")
-		s.fills(3)
+		s.fills(9)
 		s.keepsThePromise(0)
 	})
 }
@@ -211,7 +211,7 @@ func TestPromise_refusedForGood(t *testing.T) {
 		s.sink.answers(nil)
 		s.mails(60)
 		s.elapse(time.Minute)
-		s.fills(3)
+		s.fills(9)
 		lost, repeated := s.count()
 		assert.Equal(t, 20, lost, "those refused, which counts as dealt with: the archive has them")
 		assert.Zero(t, repeated)
@@ -242,7 +242,7 @@ func TestPromise_storageCorrupt(t *testing.T) {
 				s.start()
 				s.elapse(time.Minute)
 				assert.Contains(t, s.said(), "a stored position is not usable")
-				s.fills(3)
+				s.fills(9)
 				s.keepsThePromise(0)
 			})
 		})
@@ -277,7 +277,7 @@ func TestPosition_since(t *testing.T) {
 		s.elapse(time.Minute)
 		require.Len(t, s.gaps(), 1)
 		assert.Equal(t, 6*time.Hour, s.gaps()[0].To.Sub(s.gaps()[0].From).Round(time.Second))
-		s.fills(3)
+		s.fills(9)
 		lost, repeated := s.count()
 		assert.InDelta(t, 3*6, lost, 6, "what is older than asked for, and not in the margin")
 		assert.Zero(t, repeated)

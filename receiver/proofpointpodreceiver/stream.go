@@ -149,8 +149,10 @@ func (s *stream) fill() error {
 	if !ok {
 		return nil
 	}
-	err := s.filler.read(w)
-	s.pauses.read(s.filler.intake.fresh)
+	done, err := s.filler.read(w)
+	if done {
+		s.pauses.read(w, s.filler.intake.fresh)
+	}
 	return err
 }
 
@@ -212,7 +214,7 @@ func (s *stream) look() {
 func (s *stream) judge(v verdict) {
 	switch v {
 	case pauseUndecided:
-	case pauseHarmless:
+	case pauseHarmless, pauseTrusted:
 		s.position.Trust()
 	case pauseSuspicious, pauseHarmful:
 		if gap := s.position.Confirm(); gap != nil {
