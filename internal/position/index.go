@@ -35,7 +35,7 @@ type entry struct {
 type index struct {
 	known  map[uint64]struct{}
 	chunks []*chunk
-	next   uint64 // number of the next chunk
+	next   uint64 // number of the next chunk; the chunks have those before it, without a hole
 	// horizon is the time of acceptance of the newest identity that was forgotten: every record accepted after it is
 	// remembered. 0: nothing was forgotten.
 	horizon uint32
@@ -95,6 +95,7 @@ func (x *index) forget(before uint32, limit int) {
 		}
 		x.horizon = max(x.horizon, newest)
 		x.forgotten = append(x.forgotten, oldest.number)
+		x.chunks[0] = nil // or the array behind the slice would keep it
 		x.chunks = x.chunks[1:]
 	}
 }
@@ -135,7 +136,7 @@ func (c *chunk) encode() []byte {
 }
 
 func decodeChunk(number uint64, data []byte) (*chunk, error) {
-	if len(data) < 4 || (len(data)-4)%entrySize != 0 || len(data) > chunkEntries*entrySize+4 {
+	if len(data) < entrySize+4 || (len(data)-4)%entrySize != 0 || len(data) > chunkEntries*entrySize+4 {
 		return nil, fmt.Errorf("%w: %d bytes", errChunk, len(data))
 	}
 	body := data[:len(data)-4]
@@ -159,7 +160,17 @@ func (x *index) load(c *chunk) {
 	for _, e := range c.entries {
 		x.known[e.id] = struct{}{}
 	}
-	if len(c.entries) > 0 {
-		x.chunks = append(x.chunks, c)
+	x.chunks = append(x.chunks, c)
+}
+
+// renumber gives all chunks new numbers, without a hole, and has those of what is stored deleted.
+func (x *index) renumber(stored *storedHead) {
+	for number := stored.First; number < stored.Next; number++ {
+		x.forgotten = append(x.forgotten, number)
+	}
+	x.next = stored.Next
+	for _, c := range x.chunks {
+		c.number, c.saved = x.next, 0
+		x.next++
 	}
 }

@@ -118,7 +118,7 @@ func (p *Position) decodeHead(data []byte) (*storedHead, error) {
 // loadBatch is how many chunks are read at a time.
 const loadBatch = 64
 
-// loadIndex reads the chunks. One that is broken is left out: what it held may come again.
+// loadIndex reads the chunks. One that is broken, or not there, is left out: what it held may come again.
 func loadIndex(ctx context.Context, client storage.Client, stored *storedHead) (x *index, broken int, err error) {
 	x = newIndex()
 	x.next = stored.Next
@@ -132,18 +132,16 @@ func loadIndex(ctx context.Context, client storage.Client, stored *storedHead) (
 			return nil, 0, fmt.Errorf("reading the identities: %w", err)
 		}
 		for i, operation := range operations {
-			number := first + uint64(i)
-			if operation.Value == nil {
-				continue // a broken one was here
-			}
-			c, err := decodeChunk(number, operation.Value)
+			c, err := decodeChunk(first+uint64(i), operation.Value)
 			if err != nil {
 				broken++
-				x.forgotten = append(x.forgotten, number)
 				continue
 			}
 			x.load(c)
 		}
+	}
+	if broken > 0 {
+		x.renumber(stored)
 	}
 	return x, broken, nil
 }
@@ -164,7 +162,7 @@ func (p *Position) join(stored *storedHead, old *index, broken int) Loaded {
 		}
 	}
 	if broken > 0 {
-		loaded.Aside = fmt.Errorf("%d of %d stored chunks of identities are broken; records that they held may be repeated",
+		loaded.Aside = fmt.Errorf("%d of %d stored chunks of identities are broken or gone; records that they held may be repeated",
 			broken, stored.Next-stored.First)
 		// Nothing tells which records they held, so none from before now is known to be remembered.
 		old.horizon = max(old.horizon, seconds(stored.SavedAt))
@@ -173,6 +171,7 @@ func (p *Position) join(stored *storedHead, old *index, broken int) Loaded {
 	proven := old.newest()
 	recent := p.index
 	p.index = old
+	p.index.horizon = max(old.horizon, recent.horizon)
 	for _, c := range recent.chunks {
 		for _, e := range c.entries {
 			p.index.add(e)
