@@ -62,10 +62,12 @@ func run(ctx context.Context, out *os.File) (err error) {
 	}
 	tellWhereThingsAre(out, data)
 
-	// The health pages come first, so that the pipeline is the one of collector.yaml.
+	// The health pages come first, so that the pipeline is the one of collector.yaml. Its list of extensions would hide
+	// the other's.
 	args := []string{
 		"--config=config/health.yaml",
 		"--config=config/collector.yaml",
+		"--config=yaml:service::extensions: [file_storage, health_check, zpages]",
 		"--feature-gates=+extension.healthcheck.useComponentStatus",
 	}
 	env := append(os.Environ(), "POD_DATA_DIR="+data)
