@@ -79,10 +79,10 @@ func TestSave_storedForm(t *testing.T) {
 func TestSave_writesWhatIsNew(t *testing.T) {
 	s := begin(t, options())
 	s.handshake(12, 0)
-	s.seen(500_000, at(12, 1))
+	s.seen(50_000, at(12, 1))
 	s.save()
-	assert.Greater(t, s.disk.wrote, 500_000*16)
-	for range 3000 {
+	assert.Greater(t, s.disk.wrote, 50_000*16)
+	for range 1100 {
 		s.seen(1, at(12, 2))
 		s.save()
 		require.LessOrEqual(t, s.disk.wrote, headLimit+1024*16+4, "one chunk")
