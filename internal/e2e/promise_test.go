@@ -1,0 +1,222 @@
+package e2e
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/proofpointpod/otelcol/internal/podlog"
+	"github.com/proofpointpod/otelcol/internal/podsim"
+)
+
+// The tests in this file and in promise_durable_test.go are the rows of the promise in the README, with real processes
+// and real kills. Time is scaled: the service remembers for a minute or seconds instead of an hour, and its archive lags
+// by seconds. The archive's hours are hours all the same, whatever the minute is.
+
+const (
+	opened  = "gap opened"
+	quitted = "not collecting any more"
+)
+
+// Sessions end without a close frame, and records that the service took for written never arrive.
+func TestPromise_dropAndReconnect(t *testing.T) {
+	underBothReadings(t, func(t *testing.T, resume podsim.Resume) {
+		r := newRig(t, resume, nil)
+		r.Plan(
+			podsim.Step{Do: podsim.Drop, Records: 150, Lose: 20},
+			podsim.Step{Do: podsim.Drop, Records: 100, Lose: 10},
+		)
+		r.Generate(podlog.Message, 500)
+		r.collect()
+		r.waitSaid(opened, 2)
+		sessions := r.Sessions()
+		require.Equal(t, []int{20, 10}, []int{sessions[0].Lost, sessions[1].Lost})
+		f := r.assertKept()
+		if resume == podsim.ResumeAfterWritten {
+			assert.EqualValues(t, 30, f.recovered, "what was lost comes from the archive, and nothing else")
+		} else {
+			assert.Zero(t, f.recovered, "all of it came by itself")
+		}
+	})
+}
+
+// The service cannot be reached for longer than it remembers, while the collector runs.
+func TestPromise_outageLongerThanTheServiceRemembers(t *testing.T) {
+	underBothReadings(t, func(t *testing.T, resume podsim.Resume) {
+		r := newRig(t, resume, withShortMemory)
+		r.collect()
+		r.waitArrivedSome()
+		r.Plan(podsim.Step{Do: podsim.Refuse, Status: http.StatusServiceUnavailable, Times: -1})
+		r.DropAll(podsim.Drop)
+		r.waitOutOfMemory()
+		r.ClearPlan()
+		r.waitSaid(opened, 1)
+		assert.Positive(t, r.assertKept().recovered)
+	})
+}
+
+// The collector is stopped in order, and started only when the service has forgotten where it was.
+func TestPromise_stoppedForLongerThanTheServiceRemembers(t *testing.T) {
+	underBothReadings(t, func(t *testing.T, resume podsim.Resume) {
+		r := newRig(t, resume, withShortMemory)
+		r.collect()
+		r.waitArrivedSome()
+		r.stop()
+		r.waitOutOfMemory()
+		r.collect()
+		r.waitSaid(opened, 1)
+		assert.Positive(t, r.assertKept().recovered)
+	})
+}
+
+// withShortMemory gives a rig's service a memory that a test can exceed.
+func withShortMemory(o *rigOptions) { o.service.Memory = shortMemory }
+
+// waitArrivedSome waits until records flow.
+func (r *rig) waitArrivedSome() {
+	r.t.Helper()
+	r.waitProduced(60)
+	r.waitArrived()
+}
+
+// waitOutOfMemory waits until the service has had records for so long that it does not remember where it was. Some that
+// it has had since then it will not tell by itself.
+func (r *rig) waitOutOfMemory() {
+	r.t.Helper()
+	since := time.Now()
+	r.waitFor(func() bool { return time.Since(since) > r.rigOptions.service.Memory+2*time.Second })
+}
+
+// A clean stop and start, and a reload: the service goes on where it was, and nothing has to be read again.
+func TestPromise_restartAndReload(t *testing.T) {
+	underBothReadings(t, func(t *testing.T, resume podsim.Resume) {
+		r := newRig(t, resume, nil)
+		r.collect()
+		for range 2 {
+			r.waitArrivedSome()
+			r.stop()
+			assert.Zero(t, r.said(opened))
+			r.waitProduced(20)
+			r.collect()
+		}
+		for range 2 {
+			r.waitProduced(50)
+			r.reload()
+		}
+		assert.Zero(t, r.said(opened))
+		assert.Zero(t, r.assertKept().windows)
+	})
+}
+
+// The backend goes away and comes back, the collector runs on, or is restarted or reloaded meanwhile.
+func TestPromise_backendDownAndUp(t *testing.T) {
+	underBothReadings(t, func(t *testing.T, resume podsim.Resume) {
+		r := newRig(t, resume, nil)
+		r.collect()
+		for _, meanwhile := range []func(){
+			func() { r.waitProduced(50) },
+			func() { r.stop(); r.waitProduced(20); r.collect() },
+			r.reload,
+		} {
+			r.waitArrivedSome()
+			r.far.answer(http.StatusServiceUnavailable)
+			r.waitProduced(50)
+			r.waitSaid("Exporting failed. Will retry", 1)
+			meanwhile()
+			r.far.answer(http.StatusOK)
+		}
+		assert.Zero(t, r.said(opened))
+		assert.Zero(t, r.assertKept().windows)
+	})
+}
+
+// The collector is killed while the batch processor holds records. They are read again from the archive; what is sent
+// twice was accepted within unflushed_window before a kill.
+func TestPromise_killWithRecordsInTheBatchProcessor(t *testing.T) {
+	underBothReadings(t, func(t *testing.T, resume podsim.Resume) {
+		r := newRig(t, resume, nil)
+		r.collect()
+		for range 2 {
+			r.waitArrivedSome()
+			// More than a kill may repeat, so that a bound that is too wide shows.
+			r.waitProduced(int(40 * (unflushed + unsaved).Seconds()))
+			r.waitWritten(podlog.Message)
+			r.kill()
+			require.Positive(t, r.far.missing(r.sent()), "nothing was in memory when it was killed")
+			r.collect()
+			r.waitSaid(opened, 1)
+		}
+		assert.Positive(t, r.assertKept().recovered)
+	})
+}
+
+// A kill in the first second of a process, before the position is due to be saved for the first time.
+func TestPromise_killRightAfterTheStart(t *testing.T) {
+	underBothReadings(t, func(t *testing.T, resume podsim.Resume) {
+		r := newRig(t, resume, nil)
+		r.collect()
+		r.waitArrivedSome()
+		r.stop()
+		r.Generate(podlog.Message, 100)
+		r.collect()
+		r.waitWritten(podlog.Message)
+		r.kill()
+		require.Positive(t, r.far.missing(r.sent()))
+		r.collect()
+		r.waitSaid(opened, 1)
+		assert.Positive(t, r.assertKept().recovered)
+	})
+}
+
+// The archive sends records twice and out of order, drops its sessions, one of them midway.
+func TestPromise_archiveRepeatsAndBreaksOff(t *testing.T) {
+	underBothReadings(t, func(t *testing.T, resume podsim.Resume) {
+		r := newRig(t, resume, func(o *rigOptions) {
+			o.service.ArchiveRepeats = 0.3
+			o.service.ArchiveDrops = true
+		})
+		r.Plan(
+			podsim.Step{Do: podsim.Drop, Records: 150, Lose: 60},
+			podsim.Step{Do: podsim.Serve},
+			podsim.Step{Do: podsim.Drop, Records: 170}, // of an archive session, amid what was lost
+		)
+		r.Generate(podlog.Message, 300)
+		r.collect()
+		r.waitSaid(opened, 1)
+		f := r.assertKept()
+		midway := r.Sessions()[2]
+		assert.True(t, midway.Archive)
+		assert.Equal(t, 170, midway.Records)
+		assert.GreaterOrEqual(t, f.windows, 3., "one read was cut short, and two have to agree")
+		if resume == podsim.ResumeAfterWritten {
+			assert.EqualValues(t, 60, f.recovered)
+		}
+	})
+}
+
+// With a second token, the live session stays while the archive is read.
+func TestPromise_secondToken(t *testing.T) {
+	const second = "made-up-second-token"
+	underBothReadings(t, func(t *testing.T, resume podsim.Resume) {
+		r := newRig(t, resume, func(o *rigOptions) {
+			o.service.Tokens = []string{podsim.Token, second}
+			o.extra = "receivers: {proofpointpod: {backfill: {api_secret: " + second + "}}}"
+		})
+		r.Plan(podsim.Step{Do: podsim.Drop, Records: 150, Lose: 40})
+		r.Generate(podlog.Message, 300)
+		r.collect()
+		r.waitSaid(opened, 1)
+		f := r.assertKept()
+		if resume == podsim.ResumeAfterWritten {
+			assert.EqualValues(t, 40, f.recovered)
+		}
+		sessions := r.Sessions()
+		require.Len(t, sessions, 3)
+		assert.True(t, sessions[2].Archive)
+		assert.True(t, sessions[1].Ended.After(sessions[2].Ended), "the live session did not pause")
+		assert.NotContains(t, r.collector.out.String(), second, "the secret was printed")
+	})
+}

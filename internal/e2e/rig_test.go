@@ -1,0 +1,310 @@
+package e2e
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"net"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/proofpointpod/otelcol/internal/podlog"
+	"github.com/proofpointpod/otelcol/internal/podsim"
+)
+
+const (
+	// memory is how long the service of a rig remembers where a live session stood: long enough for restarts to fit in,
+	// unless the test is about what happens when it is exceeded.
+	memory = time.Minute
+	// shortMemory is for those tests. Half of it is the longest that a live session may be away for the archive.
+	shortMemory = 8 * time.Second
+	// unflushed is unflushed_window of a rig with a batch processor.
+	unflushed = 2 * time.Second
+	// unsaved is how long before a kill the position can have been saved last: a second, whole seconds in what is
+	// saved, and a machine that is busy.
+	unsaved = 3 * time.Second
+)
+
+// rig is what the promise is tested on: a simulated service, the built collector as a process of its own, with a
+// configuration that we ship, and the far end. It counts records at the far end against those that the service had.
+type rig struct {
+	*service
+	*rigOptions
+	far       *farEnd
+	data      string // the collector's folder
+	pages     string // the address of the collector's metrics
+	collector *process
+	kills     []time.Time
+}
+
+// rigOptions say what a rig consists of.
+type rigOptions struct {
+	service podsim.Options
+	// config is the file in config/.
+	config string
+	// unflushed is unflushed_window.
+	unflushed time.Duration
+	// extra is YAML that comes on top.
+	extra string
+}
+
+// newRig makes a rig, but for the collector. change can be nil.
+func newRig(t *testing.T, resume podsim.Resume, change func(*rigOptions)) *rig {
+	t.Helper()
+	options := &rigOptions{
+		service: podsim.Options{
+			EventTypes: []podlog.EventType{podlog.Message},
+			Rate:       map[podlog.EventType]float64{podlog.Message: 40},
+			Memory:     memory,
+			Resume:     resume,
+			SlotHold:   500 * time.Millisecond,
+			// Less than the receiver is told, so that what it asks for is there.
+			ArchiveDelay: 1500 * time.Millisecond,
+		},
+		config:    "otlp.yaml",
+		unflushed: unflushed,
+	}
+	if change != nil {
+		change(options)
+	}
+	return &rig{
+		rigOptions: options,
+		far:        startFarEnd(t),
+		service:    startService(t, options.service),
+		data:       t.TempDir(),
+	}
+}
+
+// underBothReadings runs a test with a service that resumes after what it wrote, and with one that resumes after what
+// was received. Tests of the promise wait most of the time, so they run side by side.
+func underBothReadings(t *testing.T, test func(t *testing.T, resume podsim.Resume)) {
+	t.Helper()
+	t.Parallel()
+	for name, resume := range map[string]podsim.Resume{
+		"resumeAfterWritten":  podsim.ResumeAfterWritten,
+		"resumeAfterReceived": podsim.ResumeAfterReceived,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, resume)
+		})
+	}
+}
+
+// collect starts the collector.
+func (r *rig) collect() {
+	r.t.Helper()
+	r.pages = freeAddress(r.t)
+	args := []string{
+		"--config=" + config(r.t, r.config),
+		"--config=" + file(r.t, "rig.yaml", r.settings()),
+	}
+	if r.extra != "" {
+		args = append(args, "--config="+file(r.t, "extra.yaml", r.extra))
+	}
+	r.collector = start(r.t, r.t.TempDir(), []string{
+		"POD_CLUSTER_ID=" + podsim.ClusterID,
+		"POD_API_SECRET=" + podsim.Token,
+		"POD_DATA_DIR=" + r.data,
+		"OTLP_ENDPOINT=" + r.far.URL,
+	}, binary(r.t, "otelcol-proofpointpod"), args...)
+	r.collector.waitFor(ready)
+}
+
+// settings aim a configuration that we ship at the rig, with waits that a test can stay for.
+func (r *rig) settings() string {
+	host, port, _ := net.SplitHostPort(r.pages)
+	var types []string
+	for _, eventType := range r.types() {
+		types = append(types, string(eventType))
+	}
+	return fmt.Sprintf(`
+receivers:
+  proofpointpod:
+    endpoint: %s
+    tls:
+      ca_file: %s
+    supported_events: [%s]
+    unflushed_window: %s
+    backfill:
+      server_memory: %s
+      archive_delay: 2s
+      margin: 1s
+    retry_on_failure:
+      initial_interval: 100ms
+      max_interval: 1s
+processors:
+  batch:
+    timeout: 1s
+exporters:
+  otlp_http:
+    retry_on_failure:
+      initial_interval: 100ms
+      max_interval: 1s
+    sending_queue:
+      batch:
+        flush_timeout: 500ms
+service:
+  telemetry:
+    metrics:
+      level: normal
+      readers:
+        - pull:
+            exporter:
+              prometheus:
+                host: %s
+                port: %s
+`, r.url, r.caFile, strings.Join(types, ", "), r.unflushed, r.rigOptions.service.Memory, host, port)
+}
+
+// stop ends the collector in order.
+func (r *rig) stop() {
+	r.t.Helper()
+	r.collector.stop()
+}
+
+// kill ends the collector as a crash would.
+func (r *rig) kill() {
+	r.t.Helper()
+	r.collector.signal(syscall.SIGKILL)
+	r.kills = append(r.kills, time.Now())
+	require.Equal(r.t, -1, r.collector.exitCode())
+}
+
+// reload lets the collector read its configuration again.
+func (r *rig) reload() {
+	r.t.Helper()
+	before := r.said(ready)
+	r.collector.signal(syscall.SIGHUP)
+	r.waitSaid(ready, before+1)
+}
+
+// said is how often the collector has printed a text since it was started.
+func (r *rig) said(text string) int { return strings.Count(r.collector.out.String(), text) }
+
+// waitSaid waits until the collector has printed a text so many times.
+func (r *rig) waitSaid(text string, times int) {
+	r.t.Helper()
+	eventually(r.t, func() bool { return r.said(text) >= times },
+		func() string { return fmt.Sprintf("%q was said %d times, not %d", text, r.said(text), times) })
+}
+
+// types are those of the rig's streams.
+func (r *rig) types() []podlog.EventType { return r.rigOptions.service.EventTypes }
+
+// sent is every record that the service has had so far.
+func (r *rig) sent() []string { return r.produced(r.types()...) }
+
+// waitProduced waits until the service has had n more records, which come at a steady rate.
+func (r *rig) waitProduced(n int) {
+	r.t.Helper()
+	until := len(r.sent()) + n
+	r.waitFor(func() bool { return len(r.sent()) >= until })
+}
+
+// waitArrived waits until every record that the service has had so far is at the far end, and returns them.
+func (r *rig) waitArrived() []string {
+	r.t.Helper()
+	sent := r.sent()
+	eventually(r.t, func() bool { return r.far.missing(sent) == 0 },
+		func() string { return fmt.Sprintf("%d of %d records have not arrived", r.far.missing(sent), len(sent)) })
+	return sent
+}
+
+// waitFilled waits until every gap is filled, and all that the service has had by then is at the far end. It returns
+// that.
+func (r *rig) waitFilled() []string {
+	r.t.Helper()
+	r.waitProduced(20)
+	r.waitArrived() // so there are live sessions, and the gaps that their handshakes opened are known
+	eventually(r.t, func() bool {
+		open, known := r.metric("gaps_open")
+		return known && open == 0
+	}, func() string { return string(get(r.t, "http://"+r.pages+"/metrics")) })
+	return r.waitArrived()
+}
+
+// metric is the sum of one of the receiver's figures over its streams. known is false as long as there is none.
+func (r *rig) metric(name string, labels ...string) (sum float64, known bool) {
+	r.t.Helper()
+	lines := bufio.NewScanner(bytes.NewReader(get(r.t, "http://"+r.pages+"/metrics")))
+lines:
+	for lines.Scan() {
+		line, ours := strings.CutPrefix(lines.Text(), "otelcol_proofpointpod_receiver_"+name)
+		if !ours || line[0] != '{' && line[0] != ' ' {
+			continue
+		}
+		for _, label := range labels {
+			if !strings.Contains(line, label) {
+				continue lines
+			}
+		}
+		value, err := strconv.ParseFloat(line[strings.LastIndexByte(line, ' ')+1:], 64)
+		require.NoError(r.t, err)
+		sum, known = sum+value, true
+	}
+	return sum, known
+}
+
+// figures are what the collector that runs tells of its work.
+type figures struct{ windows, recovered, duplicates, refused float64 }
+
+func (r *rig) figures() figures {
+	r.t.Helper()
+	var f figures
+	f.windows, _ = r.metric("windows_read")
+	f.recovered, _ = r.metric("records_recovered")
+	f.duplicates, _ = r.metric("records_duplicate")
+	f.refused, _ = r.metric("records_refused")
+	return f
+}
+
+// storage lists the files of the collector's storage that are the receiver's.
+func (r *rig) storage() []string {
+	r.t.Helper()
+	files, err := filepath.Glob(filepath.Join(r.data, "storage", "receiver_*"))
+	require.NoError(r.t, err)
+	require.NotEmpty(r.t, files)
+	return files
+}
+
+// assertKept waits until all is well again, ends the collector, and checks what the promise says of the records: every
+// one has arrived as it was, and none twice, but for those that the receiver read so shortly before a kill that it could
+// not know better.
+func (r *rig) assertKept() figures {
+	r.t.Helper()
+	sent := r.waitFilled()
+	f := r.figures()
+	r.stop()
+	missing := r.far.missing(sent)
+	_, strange, repeated := r.far.compare(r.sent())
+	early := 0
+	for _, one := range repeated {
+		if !r.beforeKill(one.read) {
+			early++
+		}
+	}
+	assert.Zero(r.t, missing, "records are lost")
+	assert.Zero(r.t, strange, "records are not as they were sent")
+	assert.Zero(r.t, early, "records are repeated that should not be")
+	r.t.Logf("%d records, %d lost, %d repeated; %d kills; the last collector: %v windows read, %v records recovered, %v duplicates",
+		len(sent), missing, len(repeated), len(r.kills), f.windows, f.recovered, f.duplicates)
+	return f
+}
+
+// beforeKill says whether a record that was read at a time can come again because of a kill.
+func (r *rig) beforeKill(read time.Time) bool {
+	for _, kill := range r.kills {
+		if !read.After(kill) && read.After(kill.Add(-r.unflushed-unsaved)) {
+			return true
+		}
+	}
+	return false
+}
