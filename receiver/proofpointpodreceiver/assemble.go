@@ -58,7 +58,7 @@ func newStream(set *streamSettings, t podlog.EventType, host component.Host) (*s
 	if err != nil {
 		return nil, err
 	}
-	newDelivery := func(aside bool) *delivery {
+	newDelivery := func(outage *outage, aside bool) *delivery {
 		return &delivery{
 			handover: newHandover(set.abort, s.next),
 			format:   s.format(t),
@@ -66,7 +66,7 @@ func newStream(set *streamSettings, t podlog.EventType, host component.Host) (*s
 			health:   health,
 			metrics:  metrics,
 			logger:   logger,
-			outage:   newOutage(config.RetryOnFailure),
+			outage:   outage,
 			stop:     set.stop,
 			abort:    set.abort,
 			aside:    aside,
@@ -82,7 +82,7 @@ func newStream(set *streamSettings, t podlog.EventType, host component.Host) (*s
 		eventType:   t,
 		client:      set.client,
 		credentials: set.credentials,
-		intake:      newIntake(newDelivery(false), false),
+		intake:      newIntake(newDelivery(newOutage(config.RetryOnFailure), false), false),
 		position:    where,
 		health:      health,
 		metrics:     metrics,
@@ -91,7 +91,6 @@ func newStream(set *streamSettings, t podlog.EventType, host component.Host) (*s
 		outage:      newOutage(config.RetryOnFailure),
 		stop:        set.stop,
 		abort:       set.abort,
-		pauses:      pauses{lag: metrics.usualLag},
 	}
 	parts.keeper = &keeper{
 		position: where, open: open, health: health, metrics: metrics, logger: logger, clock: set.clock,
@@ -117,7 +116,7 @@ func newStream(set *streamSettings, t podlog.EventType, host component.Host) (*s
 	if second := config.Backfill.APISecret; second != "" {
 		header := http.Header{"Authorization": {"Bearer " + string(second)}}
 		f.credentials = &credentials{ask: func(context.Context) (http.Header, error) { return header, nil }}
-		f.intake = newIntake(newDelivery(true), true)
+		f.intake = newIntake(newDelivery(newFillOutage(config.RetryOnFailure), true), true)
 		parts.filler = f
 		return parts, nil
 	}

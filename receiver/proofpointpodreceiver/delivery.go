@@ -43,7 +43,8 @@ type delivery struct {
 	stop  context.Context // ended: hurry
 	abort context.Context // ended: return at once
 
-	// aside: another delivery of the stream tells how the pipeline is.
+	// aside: another delivery of the stream tells how the pipeline is, and when to give up. This one never does: what it
+	// holds stays in a gap as long as it is not accepted.
 	aside bool
 	// collecting: a session is open, and Collecting is the state to return to.
 	collecting bool
@@ -88,6 +89,9 @@ func (d *delivery) deliverUntilAccepted(ctx context.Context, records []record.Re
 
 // offer makes one attempt. While the pipeline neither accepts nor refuses, there is no other: it may still accept.
 func (d *delivery) offer(ctx context.Context, records []record.Record) error {
+	if d.abort.Err() != nil {
+		return errAborted // or the pipeline might accept what then counts as missing
+	}
 	started := time.Now()
 	result := d.handover.offer(ctx, d.format.Logs(records))
 	blocked := time.NewTimer(blockedAfter)
@@ -117,14 +121,14 @@ func (d *delivery) refused(fault health.Fault, count int) (time.Duration, error)
 	d.faulty = true
 	if giveUp {
 		fault.Message += ". " + gaveUp(d.outage)
-		if !d.aside {
-			d.health.Quit(fault, d.outage.attempts)
-		}
+		d.health.Quit(fault, d.outage.attempts)
 		d.logger.Error("not collecting any more",
 			zap.String("error", fault.Message), zap.String("error.type", string(fault.Type)))
 		return 0, errGaveUp
 	}
-	if !d.aside {
+	if d.aside {
+		d.health.Trouble(health.BackfillTrouble, health.FillFails(fault))
+	} else {
 		d.health.Failing(fault, d.outage.attempts, d.outage.deadline())
 	}
 	d.logger.Warn("a batch is held until the pipeline accepts it; nothing is read meanwhile",
@@ -149,6 +153,9 @@ func (d *delivery) pause(wait time.Duration) bool {
 // accepted ends the pipeline's outage.
 func (d *delivery) accepted() {
 	d.outage.over()
+	if d.faulty && d.aside {
+		d.health.Clear(health.BackfillTrouble)
+	}
 	if d.faulty && d.collecting {
 		d.health.Is(health.Collecting)
 		d.logger.Info("the pipeline accepts records again")

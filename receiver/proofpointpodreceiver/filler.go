@@ -49,7 +49,8 @@ type filler struct {
 	cutOff  bool
 }
 
-// newFillOutage says how long to wait between attempts to read the archive: as for sessions, but for ever.
+// newFillOutage says how long to wait between attempts to read the archive, and to hand on what it brings beside the live
+// session: as for sessions, but for ever.
 func newFillOutage(config configretry.BackOffConfig) *outage {
 	config.Enabled = true
 	config.MaxElapsedTime = 0
@@ -66,7 +67,7 @@ func (f *filler) run() {
 		if !ok {
 			continue
 		}
-		if _, err := f.read(w); errors.Is(err, errGaveUp) || errors.Is(err, errAborted) {
+		if _, err := f.read(w); err != nil { // errAborted: the source has stopped
 			return
 		}
 	}

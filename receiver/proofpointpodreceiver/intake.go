@@ -54,7 +54,9 @@ func (in *intake) take(data []byte, truncated bool) ([]record.Record, error) {
 	}
 	in.records += len(came)
 	in.last = now
-	in.metrics.read(&came[len(came)-1], now)
+	if !in.archive {
+		in.metrics.read(&came[len(came)-1], now)
+	}
 	fresh := in.sift(before)
 	in.fresh += len(fresh)
 	if len(fresh) == 0 {
@@ -103,13 +105,15 @@ func (in *intake) flush() error {
 		// One frame can hold more records than a batch.
 		n := min(len(rest), maxBatchRecords)
 		if err := in.delivery.deliver(rest[:n]); err != nil {
-			in.position.Refused(seen(rest))
+			in.lost(rest)
 			in.delivery.lost(rest, err)
 			return err
 		}
 		in.position.Accepted(seen(rest[:n]), !in.archive, in.clock.now())
 		if in.archive {
 			in.metrics.recovered(n)
+		} else {
+			in.metrics.collected(n)
 		}
 		rest = rest[n:]
 	}
@@ -118,6 +122,17 @@ func (in *intake) flush() error {
 	in.batchBytes = 0
 	in.batchDue = time.Time{}
 	return nil
+}
+
+// lost notes records that were not handed on. Those of the archive are in a gap that stays open.
+func (in *intake) lost(records []record.Record) {
+	if !in.archive {
+		in.position.Refused(seen(records))
+		return
+	}
+	for i := range records {
+		in.position.Release(records[i].ID)
+	}
 }
 
 // begin starts the count of another session.

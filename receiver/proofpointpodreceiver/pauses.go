@@ -30,22 +30,27 @@ const (
 	verdictRecords = 20
 	verdictAfter   = time.Minute
 	// expectedForCertain is how many records the first half of a pause should have had for their absence to tell.
-	expectedForCertain = 5
+	expectedForCertain = 10
 	// clearances is how many suspicious pauses have to turn out harmless, because the archive has nothing that did
 	// not come by itself, for others to be trusted. Each is read with a pause of its own, so without an end to that a
 	// quiet tenant's would never end.
 	clearances = 3
+	// forgetting is by how much each record makes the lag of those before it count less.
+	forgetting = 0.99
 )
 
 // pauses watches the live session's pauses for the archive. It belongs to the stream's goroutine.
+//
+// If the live position has not moved, every record with a `ts` in the first half of a pause comes by itself. If it has,
+// none does, but for late ones: those with a `ts` so early that they should have come during the pause are evidence.
 type pauses struct {
-	// lag is how far `ts` lies behind the clock in this stream.
-	lag func() time.Duration
+	slowest time.Duration // how far `ts` lies behind its arrival, at the most, of late
 
 	from     time.Time // the pause that is on; zero: none
 	watched  position.Gap
-	expected float64 // records in the first half of the watched pause
-	younger  int     // records since it that are no evidence of harmlessness
+	rate     float64 // records a second before the watched pause
+	younger  int     // records since it with a `ts` in its second half, or later
+	late     int     // records since it with a `ts` in its first half that may have come after it
 	watching bool
 
 	suspects []position.Gap // suspicious pauses that have not been read yet
@@ -69,8 +74,8 @@ func (p *pauses) ended(now time.Time, rate float64) *position.Gap {
 		return nil
 	}
 	p.watched = position.Gap{From: p.from, To: now}
-	p.expected = rate * now.Sub(p.from).Seconds() / 2
-	p.younger = 0
+	p.rate = rate
+	p.younger, p.late = 0, 0
 	p.watching = true
 	p.from = time.Time{}
 	return &p.watched
@@ -87,26 +92,32 @@ func (p *pauses) read(w position.Window, fresh int) {
 	})
 }
 
-// record looks at records of the live session.
-func (p *pauses) record(fresh []record.Record) verdict {
-	if !p.watching {
-		return pauseUndecided
-	}
-	begin := p.watched.From.Add(-p.lag())
-	middle := begin.Add(p.watched.To.Sub(p.watched.From) / 2)
+// record looks at records of the live session that came at a time.
+func (p *pauses) record(fresh []record.Record, now time.Time) verdict {
 	for i := range fresh {
-		switch ts := serviceTime(&fresh[i]); {
-		case ts.IsZero() || ts.Before(begin): // a late one, which tells nothing
-		case ts.Before(middle):
+		ts := serviceTime(&fresh[i])
+		if ts.IsZero() {
+			continue
+		}
+		if !p.watching {
+			p.slowest = max(now.Sub(ts), time.Duration(float64(p.slowest)*forgetting))
+			continue
+		}
+		middle := p.watched.From.Add(p.watched.To.Sub(p.watched.From) / 2)
+		switch {
+		case ts.Before(p.watched.From): // it tells nothing
+		case !ts.Before(middle):
+			p.younger++
+		case ts.Add(p.slowest).Before(p.watched.To):
 			p.watching = false
 			p.harmless = true
 			return pauseHarmless
 		default:
-			p.younger++
+			p.late++
 		}
 	}
-	if p.younger >= verdictRecords {
-		return p.decide()
+	if p.watching && p.younger >= verdictRecords {
+		return p.decide(now)
 	}
 	return pauseUndecided
 }
@@ -116,16 +127,19 @@ func (p *pauses) look(now time.Time) verdict {
 	if !p.watching || now.Sub(p.watched.To) < verdictAfter {
 		return pauseUndecided
 	}
-	return p.decide()
+	return p.decide(now)
 }
 
-func (p *pauses) decide() verdict {
+func (p *pauses) decide(now time.Time) verdict {
 	p.watching = false
-	if p.younger > 0 && p.expected >= expectedForCertain {
+	// The hours of a day are not alike, so what came since the pause counts, too.
+	rate := min(p.rate, float64(p.younger)/max(now.Sub(p.watched.To).Seconds(), 1))
+	expected := rate * p.watched.To.Sub(p.watched.From).Seconds() / 2
+	switch {
+	case p.late == 0 && expected >= expectedForCertain:
 		p.harmful = true
 		return pauseHarmful
-	}
-	if p.cleared >= clearances {
+	case p.cleared >= clearances:
 		return pauseTrusted
 	}
 	p.suspects = append(p.suspects, p.watched)

@@ -45,6 +45,7 @@ type scenario struct {
 	source    *source
 	process   *process
 	sent      int // records that the scenario has made
+	padding   int // bytes in each of them that say nothing
 	resume    podsim.Resume
 	skew      time.Duration // of the service's clock
 	// dial takes the place of network.

@@ -164,7 +164,7 @@ func (s *stream) Frame(data []byte, truncated bool) error {
 		s.outage.over()
 	}
 	if err == nil {
-		s.judge(s.pauses.record(fresh))
+		s.judge(s.pauses.record(fresh, s.clock.now()))
 	}
 	return err
 }

@@ -192,7 +192,6 @@ func (m *streamMetrics) received(records []record.Record) {
 			m.builder.ProofpointpodReceiverRecordsProblem.Add(ctx, 1, m.with(attrProblem, string(problem)))
 		}
 	}
-	m.count.Add(int64(len(records)))
 	m.builder.ProofpointpodReceiverRecordsReceived.Add(ctx, int64(len(records)), m.labels)
 	m.builder.ProofpointpodReceiverBytesReceived.Add(ctx, bytes, m.labels)
 }
@@ -227,12 +226,10 @@ func (m *streamMetrics) saveFailed() {
 	m.builder.ProofpointpodReceiverSaveFailures.Add(context.Background(), 1, m.labels)
 }
 
-// rate is how many records a second came on average so far.
+// collected counts records of a live session that were handed on.
+func (m *streamMetrics) collected(count int) { m.count.Add(int64(count)) }
+
+// rate is how many of them a second there were on average so far.
 func (m *streamMetrics) rate() float64 {
 	return float64(m.count.Load()) / max(time.Since(m.since).Seconds(), 1)
-}
-
-// usualLag is the lag of the newest record, within reason.
-func (m *streamMetrics) usualLag() time.Duration {
-	return min(max(time.Duration(m.lag.Load()), 0), time.Hour)
 }

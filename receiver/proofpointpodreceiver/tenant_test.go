@@ -49,13 +49,15 @@ func withSecondToken(s *scenario) {
 func (s *scenario) mails(n int) {
 	for range n {
 		s.sent++
-		s.service.Push(podlog.Message, mail(s.sent, time.Now().Add(s.skew-time.Duration(s.sent%700)*time.Millisecond)))
+		ts := time.Now().Add(s.skew - time.Duration(s.sent%700)*time.Millisecond)
+		s.service.Push(podlog.Message, mail(s.sent, ts, s.padding))
 	}
 }
 
-// mail is a small record.
-func mail(k int, ts time.Time) []byte {
-	return fmt.Appendf(nil, `{"guid":"%032d","ts":"%s"}`, k, ts.UTC().Format("2006-01-02T15:04:05.000000-0700"))
+// mail is a small record, but for the padding.
+func mail(k int, ts time.Time, padding int) []byte {
+	return fmt.Appendf(nil, `{"guid":"%032d","ts":"%s","x":"%s"}`,
+		k, ts.UTC().Format("2006-01-02T15:04:05.000000-0700"), strings.Repeat("x", padding))
 }
 
 // traffic lets time pass, in which a record reaches the service at every interval.
