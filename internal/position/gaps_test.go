@@ -173,7 +173,7 @@ func TestPosition_killIsAGapFromWhatThePipelineStillHad(t *testing.T) {
 	s := begin(t, options())
 	s.handshake(12, 0)
 	flushed := s.accept(12, 5)
-	s.acceptLate(at(12, 9), at(12, 9).Add(30*time.Second))
+	justInMemory := s.acceptLate(at(12, 9), at(12, 9).Add(30*time.Second))
 	inMemory := s.accept(12, 14)
 	late := s.acceptLate(at(11, 45), at(12, 14))
 	s.now = at(12, 15)
@@ -184,6 +184,7 @@ func TestPosition_killIsAGapFromWhatThePipelineStillHad(t *testing.T) {
 
 	assert.True(t, s.loaded.Unclean)
 	assert.True(t, s.knows(flushed), "it was out of the pipeline's memory")
+	assert.False(t, s.knows(justInMemory), "unflushed_window before the save, to the second")
 	assert.False(t, s.knows(inMemory), "it may be lost, so it counts as never delivered")
 	assert.False(t, s.knows(late))
 	assert.False(t, s.knows(unsaved))

@@ -487,6 +487,25 @@ func TestLoad_leavesOutABrokenChunkAndForgetsTheRest(t *testing.T) {
 	assert.Equal(t, len(ids), s.known(ids))
 }
 
+// As many records come as have been forgotten, so that the chunk is as long as the stored one, which is another.
+func TestLoad_writesWhatComesInTheRoomOfWhatItForgets(t *testing.T) {
+	s := begin(t, options())
+	s.handshake(12, 0)
+	old := s.seen(100, at(12, 0))
+	s.seen(50, at(12, 30))
+	s.save()
+	s.Position = position.New(s.options)
+	s.load()
+	require.Equal(t, len(old), s.Stats().Identities)
+	s.handshake(12, 31)
+	ids := s.seen(50, at(12, 32)) // before anything is saved
+	s.save()
+	s.close(12, 33)
+	s.stop()
+	assert.Equal(t, len(old), s.known(old))
+	assert.Equal(t, len(ids), s.known(ids))
+}
+
 // Killed again and again, the storage does not grow.
 func TestLoad_writesOverWhatItForgets(t *testing.T) {
 	s := begin(t, options())
