@@ -246,11 +246,3 @@ func (s *Stream) writeKey(b *strings.Builder) {
 	}
 	b.WriteByte('\n')
 }
-
-// trouble is the fault of the first trouble, if there is one.
-func (s *Stream) trouble() (Fault, bool) {
-	for _, kind := range slices.Sorted(maps.Keys(s.troubles)) {
-		return s.troubles[kind], true
-	}
-	return Fault{}, false
-}

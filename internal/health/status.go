@@ -2,6 +2,8 @@ package health
 
 import (
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,8 +36,8 @@ func (s *Source) event() *componentstatus.Event {
 		if stream.worse(worst) {
 			worst = stream
 		}
-		if fault, ok := stream.fault(); ok {
-			messages = append(messages, string(stream.Type)+": "+fault.Message)
+		if text := stream.errorText(); text != "" {
+			messages = append(messages, string(stream.Type)+": "+text)
 		}
 		if stream.status.quit {
 			quits++
@@ -48,8 +50,8 @@ func (s *Source) event() *componentstatus.Event {
 	for _, stream := range s.streams {
 		of := streams.PutEmptyMap(string(stream.Type))
 		stream.put(of)
-		if fault, ok := stream.fault(); ok {
-			of.PutStr(attrError, fault.Message)
+		if text := stream.errorText(); text != "" {
+			of.PutStr(attrError, text)
 		}
 	}
 
@@ -65,12 +67,25 @@ func (s *Source) event() *componentstatus.Event {
 	return componentstatus.NewEvent(code, options...)
 }
 
-// fault is what is wrong with the stream: what keeps it from collecting, else what it goes on with.
-func (s *Stream) fault() (Fault, bool) {
+// faults are what is wrong with the stream: first what keeps it from collecting, then what it goes on with.
+func (s *Stream) faults() []Fault {
+	var list []Fault
 	if s.status.state == Error {
-		return s.status.fault, true
+		list = append(list, s.status.fault)
 	}
-	return s.trouble()
+	for _, kind := range slices.Sorted(maps.Keys(s.troubles)) {
+		list = append(list, s.troubles[kind])
+	}
+	return list
+}
+
+// errorText says all that is wrong with the stream, empty if nothing is.
+func (s *Stream) errorText() string {
+	var messages []string
+	for _, fault := range s.faults() {
+		messages = append(messages, fault.Message)
+	}
+	return strings.Join(messages, "; ")
 }
 
 func (s *Stream) worse(than *Stream) bool {
@@ -89,10 +104,11 @@ func (s *Stream) put(to pcommon.Map) {
 		to.PutInt(attrGapsOpen, int64(s.gaps))
 		to.PutStr(attrGapsOldest, s.oldest.UTC().Format(time.RFC3339))
 	}
-	fault, ok := s.fault()
-	if !ok {
+	faults := s.faults()
+	if len(faults) == 0 {
 		return
 	}
+	fault := faults[0]
 	to.PutStr(attrErrorType, string(fault.Type))
 	to.PutStr(attrHealthEvent, fault.Type.HealthEvent())
 	if fault.Status != 0 {

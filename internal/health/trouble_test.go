@@ -1,0 +1,194 @@
+package health_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component/componentstatus"
+
+	"github.com/proofpointpod/otelcol/internal/health"
+	"github.com/proofpointpod/otelcol/internal/podlog"
+)
+
+func diskFull() health.Fault { return health.StorageFails(errors.New("no space left on device")) }
+
+func TestStream_goesOnWithATrouble(t *testing.T) {
+	watch(t, both(), func(s *source) {
+		stream := s.Stream(podlog.Message)
+		stream.Is(health.Collecting)
+		s.Stream(podlog.Maillog).Is(health.Collecting)
+		stream.Trouble(health.StorageTrouble, diskFull())
+
+		event := s.last(4)
+		assert.Equal(s.t, componentstatus.StatusRecoverableError, event.Status())
+		require.ErrorContains(s.t, event.Err(), "message: the position is not saved: no space left on device")
+		assert.Equal(s.t, health.Collecting, stream.State())
+		assert.Equal(s.t, map[string]any{
+			"state":        "Collecting",
+			"error.type":   "FirstPartyGeneric",
+			"health_event": "FirstPartyGenericError",
+			"streams": map[string]any{
+				"message": map[string]any{
+					"state":        "Collecting",
+					"error.type":   "FirstPartyGeneric",
+					"health_event": "FirstPartyGenericError",
+					"error":        diskFull().Message,
+				},
+				"maillog": map[string]any{"state": "Collecting"},
+			},
+		}, attributes(event), "the source is as its stream that is worst off")
+
+		stream.Clear(health.StorageTrouble)
+		event = s.last(5)
+		assert.Equal(s.t, componentstatus.StatusOK, event.Status())
+		assert.Len(s.t, attributes(event), 2, "nothing of it is left")
+	})
+}
+
+func TestStream_troublesAreReportedOnChangeOnly(t *testing.T) {
+	watch(t, message(), func(s *source) {
+		stream := s.Stream(podlog.Message)
+		stream.Clear(health.StorageTrouble)
+		s.last(1)
+		stream.Trouble(health.StorageTrouble, diskFull())
+		stream.Trouble(health.StorageTrouble, health.StorageFails(errors.New("the same, in other words")))
+		s.last(2)
+		stream.Trouble(health.BackfillTrouble, health.SecondTokenNeeded("a"))
+		s.last(3)
+		stream.Trouble(health.BackfillTrouble, health.FillFails(dropped()))
+		s.last(4)
+		stream.Trouble(health.BackfillTrouble, health.FillFails(refused()))
+		event := s.last(5)
+		assert.ErrorContains(s.t, event.Err(), "in other words", "the newest words for it")
+		assert.ErrorContains(s.t, event.Err(), "the archive can't be read, gaps stay open: the service refuses the token")
+		stream.Clear(health.StorageTrouble)
+		event = s.last(6)
+		assert.NotContains(s.t, event.Err().Error(), "in other words")
+		stream.Clear(health.StorageTrouble)
+		s.last(6)
+		stream.Clear(health.BackfillTrouble)
+		assert.Equal(s.t, componentstatus.StatusOK, s.last(7).Status())
+	})
+}
+
+// What keeps the stream from collecting is the fault that counts, but the trouble beside it is told.
+func TestStream_failsWithATrouble(t *testing.T) {
+	watch(t, message(), func(s *source) {
+		stream := s.Stream(podlog.Message)
+		stream.Trouble(health.StorageTrouble, diskFull())
+		stream.Failing(dropped(), 2, time.Time{})
+		event := s.last(3)
+		assert.Equal(s.t, "ThirdPartyGeneric", attributes(event)["error.type"])
+		assert.Equal(s.t, int64(2), attributes(event)["retry.attempt"])
+		require.ErrorContains(s.t, event.Err(), "message: the connection ended; the position is not saved")
+
+		stream.Is(health.Collecting)
+		event = s.last(4)
+		assert.Equal(s.t, "FirstPartyGeneric", attributes(event)["error.type"], "the trouble is still there")
+		assert.NotContains(s.t, attributes(event), "retry.attempt")
+
+		stream.Quit(refused(), 1)
+		assert.Equal(s.t, componentstatus.StatusPermanentError, s.last(5).Status())
+	})
+}
+
+func TestStream_tellsOfOpenGaps(t *testing.T) {
+	watch(t, both(), func(s *source) {
+		from := time.Date(2026, 1, 12, 12, 10, 0, 5, time.FixedZone("", 3600))
+		stream := s.Stream(podlog.Message)
+		stream.Gaps(0, time.Time{})
+		s.last(1)
+		stream.Gaps(2, from)
+		event := s.last(2)
+		assert.Equal(s.t, componentstatus.StatusOK, event.Status(), "a gap is no error: it is being filled")
+		assert.Equal(s.t, map[string]any{
+			"state": "Initialized", "gaps.open": int64(2), "gaps.oldest": "2026-01-12T11:10:00Z",
+		}, attributes(event)["streams"].(map[string]any)["message"])
+		stream.Gaps(2, from)
+		s.last(2)
+		stream.Gaps(2, from.Add(time.Hour))
+		s.last(3)
+		stream.Failing(dropped(), 1, time.Time{})
+		event = s.last(4)
+		assert.Equal(s.t, int64(2), attributes(event)["gaps.open"], "they are still open")
+		stream.Gaps(0, time.Time{})
+		assert.NotContains(s.t, attributes(s.last(5)), "gaps.open")
+	})
+}
+
+func TestStream_tellsOnce(t *testing.T) {
+	gone := func(hour int) health.Fault {
+		from := time.Date(2026, 1, 12, hour, 10, 0, 0, time.UTC)
+		return health.Unrecoverable(from, from.Add(time.Hour))
+	}
+	for name, test := range map[string]struct {
+		before func(*health.Stream)
+		status componentstatus.Status // after it was told
+	}{
+		"while all is well":   {func(stream *health.Stream) { stream.Is(health.Collecting) }, componentstatus.StatusOK},
+		"in another trouble":  {func(stream *health.Stream) { stream.Trouble(health.BackfillTrouble, health.SecondTokenNeeded("a")) }, componentstatus.StatusRecoverableError},
+		"in storage trouble":  {func(stream *health.Stream) { stream.Trouble(health.StorageTrouble, diskFull()) }, componentstatus.StatusRecoverableError},
+		"while it fails":      {func(stream *health.Stream) { stream.Failing(dropped(), 1, time.Time{}) }, componentstatus.StatusRecoverableError},
+		"after it has failed": {func(stream *health.Stream) { stream.Quit(refused(), 1) }, componentstatus.StatusPermanentError},
+	} {
+		t.Run(name, func(t *testing.T) {
+			watch(t, message(), func(s *source) {
+				stream := s.Stream(podlog.Message)
+				test.before(stream)
+				s.last(2)
+				stream.Tell(gone(12))
+				stream.Tell(gone(13)) // at once, and yet each is told
+				s.last(6)
+				for i, hour := range map[int]int{2: 12, 4: 13} {
+					text := fmt.Sprintf("from 2026-01-12T%d:10:00Z to 2026-01-12T%d:10:00Z", hour, hour+1)
+					assert.ErrorContains(s.t, s.events()[i].Err(), text)
+					if after := s.events()[i+1].Err(); after != nil {
+						assert.NotContains(s.t, after.Error(), text, "and is over")
+					}
+				}
+				assert.Equal(s.t, test.status, s.events()[5].Status())
+			})
+		})
+	}
+}
+
+func TestStream_saysNothingOfTroublesOnceItStops(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var w watcher
+		s := health.NewSource(message(), w.report)
+		s.Initialized()
+		s.Stopping()
+		stream := s.Stream(podlog.Message)
+		stream.Trouble(health.StorageTrouble, diskFull())
+		stream.Clear(health.StorageTrouble)
+		stream.Gaps(3, time.Now())
+		stream.Tell(diskFull())
+		synctest.Wait()
+		<-s.Done()
+		assert.Len(t, w.events(), 1)
+	})
+}
+
+func TestFault_ofPositions(t *testing.T) {
+	assert.Equal(t, health.FirstPartyGeneric, diskFull().Type)
+	assert.Equal(t, "storage_fails", diskFull().Label)
+
+	needed := health.SecondTokenNeeded("the archive's hour can't be read within 30m0s")
+	assert.Equal(t, health.ThirdPartyConfig, needed.Type)
+	assert.False(t, needed.NewTokenHelps, "a new first token does not")
+	assert.Contains(t, needed.Message, "backfill.api_secret")
+
+	fills := health.FillFails(refused())
+	assert.Equal(t, health.ThirdPartyConfig, fills.Type)
+	assert.Equal(t, "backfill_status_401", fills.Label, "another fault than that of the live session")
+	assert.Equal(t, 401, fills.Status)
+
+	gone := health.Unrecoverable(time.Date(2026, 1, 12, 12, 10, 0, 0, time.UTC), time.Date(2026, 1, 12, 13, 0, 0, 0, time.UTC))
+	assert.Equal(t, health.ThirdPartyGeneric, gone.Type)
+	assert.Contains(t, gone.Message, "30 days")
+}
