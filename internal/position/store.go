@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strconv"
 	"time"
 
@@ -264,8 +265,7 @@ func (p *Position) snapshot(now time.Time) ([]*storage.Operation, func(), error)
 	}
 	operations := []*storage.Operation{storage.SetOperation(headKey, data)}
 	written := map[*chunk]int{}
-	for i := len(p.index.chunks) - 1; i >= 0; i-- {
-		c := p.index.chunks[i]
+	for _, c := range slices.Backward(p.index.chunks) {
 		if c.saved == len(c.entries) {
 			if c.saved == chunkEntries {
 				break // all before it are as full, and saved

@@ -3,7 +3,6 @@ package record
 import (
 	"encoding/json"
 	"fmt"
-	"github.com/proofpointpod/otelcol/internal/podlog"
 	"math"
 	"slices"
 	"strconv"
@@ -14,6 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/proofpointpod/otelcol/internal/podlog"
 )
 
 // parse parses a record into a map, with a mapper that has parsed another one before.
