@@ -29,7 +29,8 @@ const (
 	// A verdict is due after so many records younger than the pause, or so long after it.
 	verdictRecords = 20
 	verdictAfter   = time.Minute
-	// expectedForCertain is how many records the first half of a pause should have had for their absence to tell.
+	// expectedForCertain is how many records with a `ts` in the first half of a pause must have come for their absence to
+	// tell.
 	expectedForCertain = 10
 	// clearances is how many suspicious pauses have to turn out harmless, because the archive has nothing that did
 	// not come by itself, for others to be trusted. Each is read with a pause of its own, so without an end to that a
@@ -134,7 +135,9 @@ func (p *pauses) decide(now time.Time) verdict {
 	p.watching = false
 	// The hours of a day are not alike, so what came since the pause counts, too.
 	rate := min(p.rate, float64(p.younger)/max(now.Sub(p.watched.To).Seconds(), 1))
-	expected := rate * p.watched.To.Sub(p.watched.From).Seconds() / 2
+	// What comes within slowest of the beginning can have a `ts` from before it.
+	certain := p.watched.To.Sub(p.watched.From)/2 - p.slowest
+	expected := rate * max(certain, 0).Seconds()
 	switch {
 	case p.late == 0 && expected >= expectedForCertain:
 		p.harmful = true
