@@ -167,6 +167,20 @@ type Opened struct {
 	Reason string
 }
 
+// ReadBackTo changes Options.Since, when it is known what time it is at the service. It counts for the next Begin.
+func (p *Position) ReadBackTo(since time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.options.Since = since
+}
+
+// Loaded says whether storage was read, so that all identities are known that there are.
+func (p *Position) Loaded() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.loaded
+}
+
 // Begin notes the handshake of a live session, and opens a gap if it is not certain that nothing was missed before.
 func (p *Position) Begin(now time.Time) Opened {
 	p.mu.Lock()

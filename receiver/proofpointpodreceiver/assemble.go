@@ -45,7 +45,6 @@ func newStream(set *streamSettings, t podlog.EventType, host component.Host) (*s
 	where := position.New(position.Options{
 		Cluster:      config.ClusterID,
 		Stream:       string(t),
-		Since:        config.since(time.Now()),
 		ServerMemory: config.Backfill.ServerMemory,
 		ArchiveDelay: config.Backfill.ArchiveDelay,
 		Margin:       config.Backfill.Margin,
@@ -89,6 +88,7 @@ func newStream(set *streamSettings, t podlog.EventType, host component.Host) (*s
 		logger:      logger,
 		clock:       set.clock,
 		outage:      newOutage(config.RetryOnFailure),
+		since:       config.since,
 		stop:        set.stop,
 		abort:       set.abort,
 	}
@@ -107,10 +107,12 @@ func newStream(set *streamSettings, t podlog.EventType, host component.Host) (*s
 		metrics:     metrics,
 		logger:      logger,
 		clock:       set.clock,
+		stored:      open != nil,
 		stop:        set.stop,
 		abort:       set.abort,
 		pauses:      map[int64]time.Duration{},
 		hopeless:    map[int64]bool{},
+		barren:      map[int64]barren{},
 		outage:      newFillOutage(config.RetryOnFailure),
 	}
 	if second := config.Backfill.APISecret; second != "" {

@@ -18,6 +18,13 @@ import (
 // fillerPoll is how often a filler with a token of its own looks for a window to read.
 const fillerPoll = time.Second
 
+// barrenReads is how many reads of a window that end otherwise than others did, and bring nothing new, tell nothing.
+const barrenReads = 5
+
+// barren counts the reads of a window, of those that did not end in order, that brought nothing new and as many records
+// as the longest of them.
+type barren struct{ records, reads int }
+
 // filler reads the windows of a stream's gaps from the archive. With a second token it has a goroutine of its own,
 // beside the live session; with the one token, the stream's goroutine calls it while the live session pauses.
 type filler struct {
@@ -29,6 +36,8 @@ type filler struct {
 	metrics     *streamMetrics
 	logger      *zap.Logger
 	clock       *clock
+	// stored: there is storage, and nothing is read before it is known what was delivered.
+	stored bool
 
 	stop, abort context.Context //nolint:containedctx // the life of the stream, not of a call
 
@@ -39,6 +48,11 @@ type filler struct {
 	pauses map[int64]time.Duration
 	// hopeless are the windows that did not fit in longest.
 	hopeless map[int64]bool
+
+	// closes: the service has ended an archive session in order. Some are said to drop it always.
+	closes bool
+	// barren are the reads of windows that did not end in order and brought nothing new.
+	barren map[int64]barren
 
 	outage  *outage // of the archive; it does not give up
 	retryAt time.Time
@@ -75,7 +89,7 @@ func (f *filler) run() {
 
 // next is the window that is to be read now, if there is one.
 func (f *filler) next() (position.Window, bool) {
-	if time.Now().Before(f.retryAt) {
+	if time.Now().Before(f.retryAt) || f.stored && !f.position.Loaded() {
 		return position.Window{}, false
 	}
 	now := f.clock.now()
@@ -162,7 +176,7 @@ func (f *filler) limit(w position.Window) time.Duration {
 func (f *filler) finished(w position.Window, limit time.Duration, ended error) bool {
 	var why *podlog.Error
 	orderly := errors.As(ended, &why) && why.Reason == podlog.ReasonClosed && (why.CloseCode == 1000 || why.CloseCode == 1005)
-	cutOff := f.cutOff || f.stop.Err() != nil
+	cutOff := f.cutOff || f.stop.Err() != nil || f.mustBeCutOff(w, orderly)
 	done, closed := f.position.WindowRead(w, position.Read{
 		Complete: orderly && !cutOff,
 		CutOff:   cutOff,
@@ -193,6 +207,26 @@ func (f *filler) finished(w position.Window, limit time.Duration, ended error) b
 		f.health.Clear(health.BackfillTrouble)
 	}
 	return done
+}
+
+// mustBeCutOff says that a read which did not end in order has not brought all. It does so for a service that is known to
+// close in order, but not for ever: should it not do so for this window, reads that bring nothing new have to do.
+func (f *filler) mustBeCutOff(w position.Window, orderly bool) bool {
+	start := w.Start.Unix()
+	if orderly {
+		f.closes = true
+		delete(f.barren, start)
+		return false
+	}
+	before, ok := f.barren[start]
+	switch records := f.intake.records; {
+	case !ok || f.intake.fresh > 0 || records > before.records:
+		f.barren[start] = barren{records: max(records, before.records)}
+	case records == before.records:
+		before.reads++
+		f.barren[start] = before
+	}
+	return f.closes && f.barren[start].reads <= barrenReads
 }
 
 // extend gives a window that did not fit more time, up to the longest pause there may be.

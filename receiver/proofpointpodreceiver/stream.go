@@ -38,6 +38,8 @@ type stream struct {
 	logger      *zap.Logger
 	clock       *clock
 	outage      *outage // of the service
+	// since is from when on the first start reads the archive, if it is now.
+	since func(now time.Time) time.Time
 
 	stop  context.Context //nolint:containedctx // ended: finish in order
 	abort context.Context //nolint:containedctx // ended: return at once
@@ -127,6 +129,7 @@ func (s *stream) begin(session *podlog.Session) {
 			zap.Duration("service_is_ahead_by", apart))
 	}
 	now := s.clock.at(session.Opened())
+	s.position.ReadBackTo(s.since(now))
 	s.opened(s.position.Begin(now))
 	if paused := s.pauses.ended(now, s.metrics.rate()); paused != nil {
 		s.position.Doubt(*paused)

@@ -1,0 +1,157 @@
+package proofpointpodreceiver
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component/componentstatus"
+
+	"github.com/proofpointpod/otelcol/internal/podsim"
+)
+
+// oneTokenAndTwo plays a scenario with one token and with a second one for the archive, under both readings.
+func oneTokenAndTwo(t *testing.T, options podsim.Options, story func(*scenario)) {
+	t.Helper()
+	for name, set := range map[string]func(*scenario){"one token": nil, "second token": withSecondToken} {
+		t.Run(name, func(t *testing.T) { readings(t, options, set, story) })
+	}
+}
+
+func TestArchive_repeatsRecordsAndSendsThemOutOfOrder(t *testing.T) {
+	oneTokenAndTwo(t, podsim.Options{ArchiveRepeats: 0.6}, func(s *scenario) {
+		s.away(5)
+		s.withTraffic(15)
+		s.keepsThePromise(0)
+		assert.Positive(t, s.metric("otelcol_proofpointpod_receiver_records_duplicate")["event_type=message session=archive"])
+	})
+}
+
+// A bare drop at the end can't be told from one midway, so every hour is read twice.
+func TestArchive_neverEndsByAClose(t *testing.T) {
+	oneTokenAndTwo(t, podsim.Options{ArchiveDrops: true, ArchiveRepeats: 0.2}, func(s *scenario) {
+		s.away(3)
+		s.fills(12)
+		s.keepsThePromise(0)
+		times := map[string]int{}
+		for _, hour := range s.archiveHours(101) {
+			times[hour[:5]]++
+		}
+		for hour, n := range times {
+			assert.GreaterOrEqual(t, n, 2, "the hour %s", hour)
+		}
+	})
+}
+
+func TestArchive_endsMidway(t *testing.T) {
+	for name, ends := range map[string][]podsim.Step{
+		"by a drop":              {{Do: podsim.Drop, Records: 20}, {Do: podsim.Drop, Records: 30}, {Do: podsim.Drop, Records: 10}, {Do: podsim.Drop, Records: 40}},
+		"by a reset":             {{Do: podsim.Reset, Records: 20}, {Do: podsim.Reset, Records: 10}, {Do: podsim.Reset, Records: 40}},
+		"by freezing":            {{Do: podsim.Freeze, Records: 20}, {Do: podsim.Freeze, Records: 10}},
+		"after nothing":          {{Do: podsim.Drop}},
+		"by a close for trouble": {{Do: podsim.Close, Code: 1011, Records: 20}, {Do: podsim.Close, Code: 1012, Records: 30}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			readings(t, podsim.Options{}, withSecondToken, func(s *scenario) {
+				s.state("Collecting")
+				s.traffic(time.Minute, 10*time.Second)
+				s.shutdown()
+				s.traffic(3*time.Hour, time.Minute)
+				s.service.Plan(append([]podsim.Step{{}}, ends...)...) // the first is for the live session
+				s.start()
+				s.fills(3)
+				s.keepsThePromise(0)
+				assert.Empty(t, s.service.PlanLeft())
+			})
+		})
+	}
+}
+
+func TestArchive_refuses(t *testing.T) {
+	for name, refusals := range map[string]podsim.Step{
+		"its slot is taken":  {Do: podsim.Refuse, Status: 409, Times: 5},
+		"a bad gateway":      {Do: podsim.Refuse, Status: 502, Times: 5},
+		"no answer":          {Do: podsim.Hang, Times: 2},
+		"a connection reset": {Do: podsim.Abort, Times: 5},
+		"unauthorized":       {Do: podsim.Refuse, Status: 401, Times: 4},
+	} {
+		t.Run(name, func(t *testing.T) {
+			readings(t, podsim.Options{}, withSecondToken, func(s *scenario) {
+				s.state("Collecting")
+				s.shutdown()
+				s.traffic(3*time.Hour, time.Minute)
+				s.service.Plan(podsim.Step{}, refusals)
+				s.start()
+				s.elapse(time.Second)
+				s.fills(3)
+				s.keepsThePromise(0)
+				assert.Empty(t, s.service.PlanLeft())
+				event := s.host.reported("the archive can't be read")
+				require.NotNil(t, event)
+				assert.Equal(t, "Collecting", attr(event, "state"), "live goes on")
+				assert.Equal(t, componentstatus.StatusRecoverableError, event.Status())
+				assert.Equal(t, componentstatus.StatusOK, s.host.last().Status(), "it is over")
+			})
+		})
+	}
+}
+
+func TestArchive_oneFailureIsNoAlarm(t *testing.T) {
+	readings(t, podsim.Options{}, withSecondToken, func(s *scenario) {
+		s.state("Collecting")
+		s.shutdown()
+		s.traffic(3*time.Hour, time.Minute)
+		s.service.Plan(podsim.Step{}, podsim.Step{Do: podsim.Refuse, Status: 409})
+		s.start()
+		s.fills(3)
+		assert.Nil(t, s.host.reported("archive"))
+	})
+}
+
+// With the one token, a refused archive session must give the slot back to the live one.
+func TestArchive_refusesWithOneToken(t *testing.T) {
+	readings(t, podsim.Options{}, nil, func(s *scenario) {
+		s.state("Collecting")
+		s.shutdown()
+		s.traffic(3*time.Hour, time.Minute)
+		live := podsim.Step{}
+		s.service.Plan(live,
+			podsim.Step{Do: podsim.Refuse, Status: 502}, live,
+			podsim.Step{Do: podsim.Drop, Records: 10}, live,
+			podsim.Step{Do: podsim.Refuse, Status: 409}, live,
+			podsim.Step{Do: podsim.Drop, Records: 30}, live,
+		)
+		s.start()
+		s.withTraffic(12)
+		s.keepsThePromise(0)
+		assert.Empty(t, s.service.PlanLeft())
+		assert.NotContains(t, s.kinds(), "AA")
+	})
+}
+
+func TestArchive_refusesTimesInTheFuture(t *testing.T) {
+	oneTokenAndTwo(t, podsim.Options{RefuseFuture: true, IgnoreRecentSince: true}, func(s *scenario) {
+		s.away(4)
+		s.withTraffic(12)
+		s.keepsThePromise(0)
+		assert.Empty(t, s.archiveHours(400))
+	})
+}
+
+func TestArchive_liveDropsWhileItIsRead(t *testing.T) {
+	readings(t, podsim.Options{}, func(s *scenario) {
+		withSecondToken(s)
+		s.dial = s.paced(200, 100*time.Millisecond)
+	}, func(s *scenario) {
+		s.away(3)
+		for i := range 20 {
+			s.service.DropAll(podsim.Drop)
+			s.traffic(time.Duration(60+7*i)*time.Second, 10*time.Second)
+		}
+		s.withTraffic(12)
+		s.keepsThePromise(0)
+		assert.Greater(t, strings.Count(s.kinds(), "L"), 10)
+	})
+}
