@@ -39,7 +39,7 @@ func TestPromise_killWithADurableQueue(t *testing.T) {
 }
 
 // The same while the backend is away, so that all of it is in the queue.
-func TestPromise_killWithADurableQueueThatIsFull(t *testing.T) {
+func TestPromise_killWithADurableQueueWhileTheBackendIsAway(t *testing.T) {
 	underBothReadings(t, func(t *testing.T, resume podsim.Resume) {
 		r := newRig(t, resume, durable)
 		r.collect()
@@ -176,13 +176,6 @@ func TestPromise_storageLostOrCorrupt(t *testing.T) {
 				}
 			},
 			says: "the position is not saved; records keep flowing",
-		},
-		"cutOff": {
-			do: func(t *testing.T, files []string) {
-				for _, name := range files {
-					require.NoError(t, os.Truncate(name, 10_000))
-				}
-			},
 		},
 		"ofAnotherStream": {
 			do: func(t *testing.T, files []string) {

@@ -175,6 +175,10 @@ func TestPromise_killRightAfterTheStart(t *testing.T) {
 func TestPromise_archiveRepeatsAndBreaksOff(t *testing.T) {
 	underBothReadings(t, func(t *testing.T, resume podsim.Resume) {
 		r := newRig(t, resume, func(o *rigOptions) {
+			// Their `ts` lies so shortly before their arrival that the pauses for the archive prove harmless: reading would
+			// go on for the pauses' sake otherwise, in the same hour as everything, since the archive lags by seconds here.
+			o.service.EventTypes = []podlog.EventType{podlog.Maillog}
+			o.service.Rate = map[podlog.EventType]float64{podlog.Maillog: 40}
 			o.service.ArchiveRepeats = 0.3
 			o.service.ArchiveDrops = true
 		})
@@ -183,16 +187,18 @@ func TestPromise_archiveRepeatsAndBreaksOff(t *testing.T) {
 			podsim.Step{Do: podsim.Serve},
 			podsim.Step{Do: podsim.Drop, Records: 170}, // of an archive session, amid what was lost
 		)
-		r.Generate(podlog.Message, 300)
+		r.Generate(podlog.Maillog, 300)
 		r.collect()
 		r.waitSaid(opened, 1)
 		f := r.assertKept()
 		midway := r.Sessions()[2]
 		assert.True(t, midway.Archive)
 		assert.Equal(t, 170, midway.Records)
-		assert.GreaterOrEqual(t, f.windows, 3., "one read was cut short, and two have to agree")
 		if resume == podsim.ResumeAfterWritten {
 			assert.EqualValues(t, 60, f.recovered)
+			assert.GreaterOrEqual(t, f.windows, 3., "two reads brought something new, and then one has to bring nothing")
+		} else {
+			assert.GreaterOrEqual(t, f.windows, 2., "a read that was not ended in order is not enough")
 		}
 	})
 }

@@ -5,9 +5,11 @@ import (
 	"bytes"
 	"fmt"
 	"net"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -101,7 +103,7 @@ func underBothReadings(t *testing.T, test func(t *testing.T, resume podsim.Resum
 // collect starts the collector.
 func (r *rig) collect() {
 	r.t.Helper()
-	r.pages = freeAddress(r.t)
+	r.pages = reservedAddress(r.t)
 	args := []string{
 		"--config=" + config(r.t, r.config),
 		"--config=" + file(r.t, "rig.yaml", r.settings()),
@@ -116,6 +118,26 @@ func (r *rig) collect() {
 		"OTLP_ENDPOINT=" + r.far.URL,
 	}, binary(r.t, "otelcol-proofpointpod"), args...)
 	r.collector.waitFor(ready)
+}
+
+// ports are handed out to collectors that start side by side, from below those that the system gives out by itself, so
+// that nobody takes one before its collector does.
+var ports atomic.Int32
+
+// reservedAddress is an address of this machine that nobody listens on, nor will.
+func reservedAddress(t *testing.T) string {
+	t.Helper()
+	const first, last = 20_000, 32_000
+	for range last - first {
+		address := fmt.Sprintf("127.0.0.1:%d", first+(int32(os.Getpid())*100+ports.Add(1))%(last-first))
+		l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", address)
+		if err == nil {
+			require.NoError(t, l.Close())
+			return address
+		}
+	}
+	require.FailNow(t, "no port is free")
+	return ""
 }
 
 // settings aim a configuration that we ship at the rig, with waits that a test can stay for.
