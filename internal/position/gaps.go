@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// archiveHour is the unit in which the archive is read: the service rounds what it is asked for to whole hours.
-const archiveHour = time.Hour
+// archiveUnit is the unit in which the archive is read: the service rounds what it is asked for to whole hours.
+const archiveUnit = time.Hour
 
 // Gap is a span of time in which records may have been missed: those that reached the service from From until To.
 type Gap struct {
@@ -42,7 +42,7 @@ type gaps struct {
 // add opens a gap, and merges it with those that it touches. What was read of its hours before counts no more: the new
 // part of the gap may have been too young then.
 func (g *gaps) add(gap Gap) {
-	for start := g.first(gap); start.Before(gap.To); start = start.Add(archiveHour) {
+	for start := g.first(gap); start.Before(gap.To); start = start.Add(archiveUnit) {
 		delete(g.hours, start.Unix())
 	}
 	merged := append(slices.Clone(g.open), gap)
@@ -60,19 +60,19 @@ func (g *gaps) add(gap Gap) {
 
 // first is the start of the first hour to be read for a gap. Records arrive late with an old `ts`, so it lies a margin
 // before the gap.
-func (g *gaps) first(gap Gap) time.Time { return gap.From.Add(-g.margin).Truncate(archiveHour) }
+func (g *gaps) first(gap Gap) time.Time { return gap.From.Add(-g.margin).Truncate(archiveUnit) }
 
 // windows lists the hours still to be read, the oldest first. Each is due no earlier than the one before.
 func (g *gaps) windows() []Window {
 	var list []Window
 	for _, gap := range g.open {
-		for start := g.first(gap); start.Before(gap.To); start = start.Add(archiveHour) {
+		for start := g.first(gap); start.Before(gap.To); start = start.Add(archiveUnit) {
 			if g.hours[start.Unix()].Done {
 				continue
 			}
 			i, found := slices.BinarySearchFunc(list, start, func(w Window, t time.Time) int { return w.Start.Compare(t) })
 			if !found {
-				list = slices.Insert(list, i, Window{Start: start, End: start.Add(archiveHour)})
+				list = slices.Insert(list, i, Window{Start: start, End: start.Add(archiveUnit)})
 			}
 			// An hour that gaps share is due with the last of them: what was missed there can reach the archive later.
 			list[i].Due = earlier(list[i].End.Add(g.margin), gap.To).Add(g.delay)
@@ -92,16 +92,16 @@ func (g *gaps) isDue(w Window) bool {
 // cut gives up the hours that do not begin after a time, since the archive refuses to be asked for what is older, and
 // returns the parts of gaps that lie in those of them that were not read.
 func (g *gaps) cut(oldest time.Time) []Gap {
-	reach := oldest.Truncate(archiveHour).Add(archiveHour)
+	reach := oldest.Truncate(archiveUnit).Add(archiveUnit)
 	var gone, kept []Gap
 	given := map[int64]progress{}
 	for _, gap := range g.open {
-		for start := g.first(gap); start.Before(reach) && start.Before(gap.To); start = start.Add(archiveHour) {
+		for start := g.first(gap); start.Before(reach) && start.Before(gap.To); start = start.Add(archiveUnit) {
 			if g.hours[start.Unix()].Done {
 				continue
 			}
 			given[start.Unix()] = progress{Done: true}
-			part := Gap{From: later(gap.From, start), To: earlier(gap.To, start.Add(archiveHour))}
+			part := Gap{From: later(gap.From, start), To: earlier(gap.To, start.Add(archiveUnit))}
 			switch n := len(gone); {
 			case !part.From.Before(part.To): // in the margin
 			case n > 0 && gone[n-1].To.Equal(part.From):
@@ -147,7 +147,7 @@ func (g *gaps) done(start time.Time) []Gap {
 }
 
 func (g *gaps) complete(gap Gap) bool {
-	for start := g.first(gap); start.Before(gap.To); start = start.Add(archiveHour) {
+	for start := g.first(gap); start.Before(gap.To); start = start.Add(archiveUnit) {
 		if !g.hours[start.Unix()].Done {
 			return false
 		}

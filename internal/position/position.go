@@ -292,7 +292,7 @@ func (p *Position) suspectFrom(from time.Time) {
 func (p *Position) Unrecoverable(now time.Time) []Gap {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	gone := p.gaps.cut(now.Add(-maxArchiveAge).Truncate(archiveHour))
+	gone := p.gaps.cut(now.Add(-maxArchiveAge))
 	p.changed = p.changed || len(gone) > 0
 	return gone
 }
@@ -372,5 +372,5 @@ func (p *Position) Stats() Stats {
 
 // seconds are those since 1970, within what an entry can hold.
 func seconds(t time.Time) uint32 {
-	return uint32(min(max(t.Unix(), 0), 1<<32-1)) //nolint:gosec // bounded on both sides
+	return uint32(min(max(t.Unix(), 0), 1<<32-1))
 }
