@@ -33,7 +33,7 @@ const (
 	// tell.
 	expectedForCertain = 10
 	// clearances is how many suspicious pauses have to turn out harmless, because the archive has nothing that did
-	// not come by itself, for others to be trusted. Each is read with a pause of its own, so without an end to that a
+	// not come by itself, for others up to twice as long to be trusted. Each is read with a pause of its own, so without an end to that a
 	// quiet tenant's would never end.
 	clearances = 3
 	// forgetting is by how much each record makes the lag of those before it count less.
@@ -47,6 +47,7 @@ const (
 type pauses struct {
 	slowest time.Duration // how far `ts` lies behind its arrival, at the most, of late
 
+	session  time.Time // when the live session began
 	from     time.Time // the pause that is on; zero: none
 	watched  position.Gap
 	rate     float64 // records a second before the watched pause
@@ -54,8 +55,8 @@ type pauses struct {
 	late     int     // records since it with a `ts` in its first half that may have come after it
 	watching bool
 
-	suspects []position.Gap // suspicious pauses that have not been read yet
-	cleared  int            // how many have turned out harmless
+	suspects []position.Gap  // suspicious pauses that have not been read yet
+	cleared  []time.Duration // how long those were that have turned out harmless
 
 	harmless, harmful bool
 }
@@ -70,6 +71,7 @@ func (p *pauses) begun(now time.Time) { p.from = now }
 // the stream's usual number of records a second.
 func (p *pauses) ended(now time.Time, rate float64) *position.Gap {
 	p.watching = false
+	p.session = now
 	if p.from.IsZero() || p.harmless {
 		p.from = time.Time{}
 		return nil
@@ -87,7 +89,7 @@ func (p *pauses) read(w position.Window, fresh int) {
 	p.suspects = slices.DeleteFunc(p.suspects, func(pause position.Gap) bool {
 		in := !pause.To.Before(w.Start) && pause.To.Before(w.End)
 		if in && fresh == 0 {
-			p.cleared++
+			p.cleared = append(p.cleared, pause.To.Sub(pause.From))
 		}
 		return in
 	})
@@ -101,7 +103,9 @@ func (p *pauses) record(fresh []record.Record, now time.Time) verdict {
 			continue
 		}
 		if !p.watching {
-			p.slowest = max(now.Sub(ts), time.Duration(float64(p.slowest)*forgetting))
+			if !ts.Before(p.session) { // it did not wait for the session
+				p.slowest = max(now.Sub(ts), time.Duration(float64(p.slowest)*forgetting))
+			}
 			continue
 		}
 		middle := p.watched.From.Add(p.watched.To.Sub(p.watched.From) / 2)
@@ -142,9 +146,20 @@ func (p *pauses) decide(now time.Time) verdict {
 	case p.late == 0 && expected >= expectedForCertain:
 		p.harmful = true
 		return pauseHarmful
-	case p.cleared >= clearances:
+	case p.trusted():
 		return pauseTrusted
 	}
 	p.suspects = append(p.suspects, p.watched)
 	return pauseSuspicious
+}
+
+// trusted says whether enough pauses like the watched one have turned out harmless.
+func (p *pauses) trusted() bool {
+	alike := 0
+	for _, length := range p.cleared {
+		if 2*length >= p.watched.To.Sub(p.watched.From) {
+			alike++
+		}
+	}
+	return alike >= clearances
 }

@@ -95,6 +95,13 @@ func play(t *testing.T, options podsim.Options, set func(*scenario), story func(
 
 func (s *scenario) start() {
 	s.t.Helper()
+	s.source = s.create()
+	require.NoError(s.t, s.source.Start(context.Background(), s.host))
+}
+
+// create makes a source that is a process of its own.
+func (s *scenario) create() *source {
+	s.t.Helper()
 	core, logs := observer.New(zapcore.DebugLevel)
 	s.logs = logs
 	settings := receivertest.NewNopSettings(metadata.Type)
@@ -108,9 +115,9 @@ func (s *scenario) start() {
 	}
 	created, err := NewFactory().CreateLogs(context.Background(), settings, s.config, s.process)
 	require.NoError(s.t, err)
-	s.source = created.(*source)
-	s.source.dial = s.process.dial
-	require.NoError(s.t, s.source.Start(context.Background(), s.host))
+	made := created.(*source)
+	made.dial = s.process.dial
+	return made
 }
 
 // shutdown ends the source and checks that nothing is reported meanwhile, or afterwards.

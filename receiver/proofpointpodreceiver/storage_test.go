@@ -141,6 +141,13 @@ func (m *memoryStorage) keys() []string {
 	return list
 }
 
+// saved is how many calls have changed something.
+func (m *memoryStorage) saved() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.saves
+}
+
 // kill cuts off the clients that are open, as the end of their process does. What they do then changes nothing.
 func (m *memoryStorage) kill() {
 	m.mu.Lock()

@@ -59,6 +59,7 @@ var errPaused = errors.New("pausing for the archive")
 func (s *stream) run() {
 	s.intake.delivery.open()
 	defer s.intake.delivery.close()
+	defer s.leave()
 	for s.stop.Err() == nil {
 		auth, err := s.credentials.first(s.stop)
 		if err == nil {
@@ -73,6 +74,13 @@ func (s *stream) run() {
 		if s.stop.Err() != nil || errors.Is(err, errGaveUp) || !s.recover(err, auth) {
 			return
 		}
+	}
+}
+
+// leave notes a pause that no live session has ended: what it did to the live position shows in the next process only.
+func (s *stream) leave() {
+	if paused := s.pauses.ended(s.clock.now(), 0); paused != nil {
+		s.position.Doubt(*paused)
 	}
 }
 
