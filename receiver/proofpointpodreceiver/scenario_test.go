@@ -286,6 +286,17 @@ func (s *sink) crash() {
 	s.accepted, s.times = s.accepted[:kept], s.times[:kept]
 }
 
+// acceptedWithin is how many records were accepted in the last so and so long.
+func (s *sink) acceptedWithin(d time.Duration) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := 0
+	for i := len(s.accepted) - 1; i >= 0 && time.Since(s.times[i]) <= d; i-- {
+		n += s.accepted[i].LogRecordCount()
+	}
+	return n
+}
+
 // flush has the pipeline write down what is in its memory, as it does when the collector stops in order.
 func (s *sink) flush() {
 	s.mu.Lock()
