@@ -20,7 +20,7 @@ func TestPosition_losesNothing(t *testing.T) {
 	seeds := []uint64{*seedFlag}
 	if *seedFlag == 0 {
 		seeds = nil
-		for range 30 {
+		for range 8 {
 			seeds = append(seeds, rand.Uint64())
 		}
 	}

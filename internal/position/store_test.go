@@ -232,6 +232,7 @@ func TestNeedsSave(t *testing.T) {
 	s.save()
 	assert.False(t, s.NeedsSave(at(12, 0)))
 
+	s.Begin(noon())
 	for name, change := range map[string]func(){
 		"a handshake":       func() { s.Begin(noon()) },
 		"a record":          func() { s.seen(1, noon()) },
