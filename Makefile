@@ -19,13 +19,19 @@ GENERATED := documentation.md generated_component_test.go generated_package_test
 # How long each fuzz target runs in `make fuzz`.
 FUZZTIME ?= 20s
 
+# How long `make soak` goes on.
+SOAKTIME ?= 30m
+
 # Only the race detector needs a C compiler. Where there is none, Go says CGO_ENABLED=0, and tests run without it.
 RACE := $(if $(filter 1,$(shell go env CGO_ENABLED)),-race)
+
+# End-to-end tests wait most of the time, so more of them run at once than there are processors.
+SIDE_BY_SIDE := -parallel 10
 
 # The collector builder compiles without cgo and with -trimpath. Whatever else is built the same way is compiled once.
 PLAIN := CGO_ENABLED=0 GOFLAGS='$(GOFLAGS) -mod=readonly -buildvcs=false -trimpath'
 
-.PHONY: help run test build generate lint fuzz clean check-generate unit e2e tools
+.PHONY: help run test build generate lint fuzz soak clean check-generate unit e2e tools
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1|/p' Makefile | awk -F'|' '{ printf "make %-16s %s\n", $$1, $$2 }'
@@ -48,7 +54,10 @@ unit: ## run the unit tests, with the race detector where there is a C compiler
 	go test $(RACE) $$(go list ./... | grep -v /internal/e2e)
 
 e2e: build bin/run $(OCB) ## run the end-to-end tests on the built binaries
-	$(PLAIN) go test -count=1 -timeout 15m ./internal/e2e
+	$(PLAIN) go test -count=1 -timeout 15m $(SIDE_BY_SIDE) ./internal/e2e
+
+soak: build ## play faults at random on the built binary for SOAKTIME (default 30m); E2E_SOAK_SEED plays one schedule again
+	E2E_SOAK_TIME=$(SOAKTIME) $(PLAIN) go test -v -count=1 -timeout 0 $(SIDE_BY_SIDE) -run 'TestPromise_atRandom' ./internal/e2e
 
 fuzz: ## run every fuzz target for FUZZTIME (default 20s)
 	@grep -rl --include='*_test.go' '^func Fuzz' cmd internal receiver | xargs -n 1 dirname | sort -u | \

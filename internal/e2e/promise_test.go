@@ -203,6 +203,33 @@ func TestPromise_archiveRepeatsAndBreaksOff(t *testing.T) {
 	})
 }
 
+// The hour turns while the service cannot be reached, by its own clock, which is ahead of ours: the gap lies in two of the
+// archive's hours.
+func TestPromise_gapOverTheTurnOfAnHour(t *testing.T) {
+	underBothReadings(t, func(t *testing.T, resume podsim.Resume) {
+		turn := time.Now().Add(15 * time.Second) // by our clock
+		r := newRig(t, resume, func(o *rigOptions) {
+			o.service.ClockSkew = turn.Truncate(time.Hour).Add(time.Hour).Sub(turn)
+		})
+		r.Plan(
+			podsim.Step{Do: podsim.Drop, Records: 100, Lose: 20},
+			podsim.Step{Do: podsim.Refuse, Status: http.StatusServiceUnavailable, Times: -1},
+		)
+		r.Generate(podlog.Message, 150)
+		r.collect()
+		r.waitSaid("503", 1)
+		require.True(t, time.Now().Before(turn), "this machine is too slow")
+		r.waitFor(func() bool { return time.Since(turn) > 3*time.Second })
+		r.ClearPlan()
+		r.waitSaid(opened, 1)
+		f := r.assertKept()
+		assert.GreaterOrEqual(t, f.windows, 2.)
+		if resume == podsim.ResumeAfterWritten {
+			assert.EqualValues(t, 20, f.recovered)
+		}
+	})
+}
+
 // With a second token, the live session stays while the archive is read.
 func TestPromise_secondToken(t *testing.T) {
 	const second = "made-up-second-token"

@@ -102,8 +102,10 @@ func newSchedule(t *testing.T, seed uint64, durably bool) *schedule {
 		if tokens = 1 + random.IntN(2); tokens == 2 {
 			o.service.Tokens = []string{podsim.Token, second}
 			o.extra = "receivers: {proofpointpod: {keepalive: {interval: 1s, timeout: 3s}, backfill: {api_secret: " + second + "}}}"
+			// Not with one token: two reads of an hour have to agree then, and the pauses for them are read in turn, in the
+			// same hour here, where the archive lags by seconds; it would never be read to an end.
+			o.service.ArchiveDrops = random.IntN(2) == 0
 		}
-		o.service.ArchiveDrops = random.IntN(2) == 0
 	})
 	t.Logf("seed %d: resume %d, %d tokens, repeats %.2f, drops %v", seed, resume, tokens,
 		s.rig.rigOptions.service.ArchiveRepeats, s.rig.rigOptions.service.ArchiveDrops)

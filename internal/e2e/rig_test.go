@@ -67,8 +67,8 @@ func newRig(t *testing.T, resume podsim.Resume, change func(*rigOptions)) *rig {
 			Memory:     memory,
 			Resume:     resume,
 			SlotHold:   500 * time.Millisecond,
-			// Less than the receiver is told, so that what it asks for is there.
-			ArchiveDelay: 1500 * time.Millisecond,
+			// Less than the receiver is told, by more than the clocks can differ unnoticed.
+			ArchiveDelay: 500 * time.Millisecond,
 		},
 		config:    "otlp.yaml",
 		unflushed: unflushed,
