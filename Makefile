@@ -44,7 +44,7 @@ test: check-generate lint unit e2e ## run everything that CI runs
 build: bin/otelcol-proofpointpod bin/podsim ## build the collector and the simulator into bin/
 
 generate: $(MDATAGEN) ## write the code and the documentation that come from metadata.yaml
-	cd $(RECEIVER) && rm -rf $(GENERATED) && $(CURDIR)/$(MDATAGEN) metadata.yaml
+	cd $(RECEIVER) && rm -rf $(GENERATED) && PATH="$(CURDIR)/$(TOOLS):$$PATH" go generate .
 
 lint: $(LINTER) ## run golangci-lint
 	$(PLAIN) $(LINTER) run ./...

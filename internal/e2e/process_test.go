@@ -10,6 +10,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -20,7 +21,8 @@ type process struct {
 	t    *testing.T
 	cmd  *exec.Cmd
 	out  *output
-	done chan struct{} // closed when it is gone and its output is complete
+	done chan struct{} // closed when it is gone, its output is complete, and err is set
+	err  error
 }
 
 // start runs a program in the folder dir, with the environment of the test less what would change its doings, and with
@@ -31,11 +33,13 @@ func start(t *testing.T, dir string, env []string, name string, args ...string) 
 	p.cmd.Dir = dir
 	p.cmd.Env = append(plainEnviron(), env...)
 	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
+	// A process that it leaves behind keeps the output open.
+	p.cmd.WaitDelay = 10 * time.Second
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	require.NoError(t, p.cmd.Start())
 	go func() {
 		defer close(p.done)
-		_ = p.cmd.Wait() // the exit code is asked for by exitCode
+		p.err = p.cmd.Wait()
 		p.out.close()
 	}()
 	t.Cleanup(func() {
@@ -70,7 +74,8 @@ func (p *process) signal(sig os.Signal) {
 	require.NoError(p.t, p.cmd.Process.Signal(sig))
 }
 
-// exitCode waits for the end of the program. It is -1 if a signal ended it.
+// exitCode waits for the end of the program. It is -1 if a signal ended it. The test fails if the
+// program has left a process behind.
 func (p *process) exitCode() int {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.t.Context(), patience)
@@ -80,6 +85,7 @@ func (p *process) exitCode() int {
 	case <-ctx.Done():
 		require.FailNow(p.t, "it does not end", p.cmd.Path)
 	}
+	require.NotErrorIs(p.t, p.err, exec.ErrWaitDelay, "%s left a process behind", p.cmd.Path)
 	return p.cmd.ProcessState.ExitCode()
 }
 

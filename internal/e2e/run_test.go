@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -12,8 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The output of a program that start started is complete, and its exit code known, when nobody is left who could write
-// to it. So these tests also see that no process is left.
+// exitCode fails where a program has left a process behind, so all of these tests hold that none is left.
 
 func TestMakeRun_showsRecordsArriveAndEndsWithCtrlC(t *testing.T) {
 	data := t.TempDir()
@@ -23,9 +24,11 @@ func TestMakeRun_showsRecordsArriveAndEndsWithCtrlC(t *testing.T) {
 	run.waitFor(`"log records": 1000`)
 	records := &recordFile{t: t, path: filepath.Join(data, "records.json")}
 	records.waitCount(1000)
+	_, page, _ := strings.Cut(run.out.String(), "health    ")
+	page, _, _ = strings.Cut(page, "\n")
 	eventually(t, func() bool {
-		return receiverStatus(t, get(t, "http://localhost:13133/status?verbose")).Attributes.State == "Collecting"
-	}, func() string { return string(get(t, "http://localhost:13133/status?verbose")) })
+		return receiverStatus(t, get(t, page)).Attributes.State == "Collecting"
+	}, func() string { return string(get(t, page)) })
 
 	require.NoError(t, syscall.Kill(-run.cmd.Process.Pid, syscall.SIGINT), "what Ctrl-C does")
 	run.exitCode() // that of make, which Ctrl-C interrupts, too
@@ -57,12 +60,15 @@ func TestRun_endsWhenTheSimulatorDies(t *testing.T) {
 }
 
 func TestRun_endsWhenTheCollectorDies(t *testing.T) {
-	taken, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "localhost:13133")
+	// The program looks for both in the folder where it is started. This collector ends at once.
+	fails, err := exec.LookPath("false")
 	require.NoError(t, err)
-	defer func() { require.NoError(t, taken.Close()) }()
-	run := start(t, root(t), []string{"POD_DATA_DIR=" + t.TempDir()}, binary(t, "run"))
+	dir := t.TempDir()
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "bin"), 0o700))
+	require.NoError(t, os.Symlink(fails, filepath.Join(dir, "bin", "otelcol-proofpointpod")))
+	require.NoError(t, os.Symlink(binary(t, "podsim"), filepath.Join(dir, "bin", "podsim")))
+	run := start(t, dir, nil, binary(t, "run"))
 	assert.Equal(t, 1, run.exitCode())
-	assert.Contains(t, run.out.String(), "address already in use")
 	assert.Contains(t, run.out.String(), "bin/otelcol-proofpointpod: exit status 1")
 }
 
@@ -70,4 +76,16 @@ func TestRun_wantsBothVariablesOrNone(t *testing.T) {
 	run := start(t, root(t), []string{"POD_DATA_DIR=" + t.TempDir(), "POD_CLUSTER_ID=example"}, binary(t, "run"))
 	assert.Equal(t, 1, run.exitCode())
 	assert.Contains(t, run.out.String(), "set both for the real service, or neither for the simulator")
+}
+
+func TestRun_takesOtherPortsWhereTheUsualOnesAreTaken(t *testing.T) {
+	for _, usual := range []string{"localhost:13133", "localhost:55679", "localhost:8888"} {
+		if l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", usual); err == nil { // else somebody has it already
+			defer func() { require.NoError(t, l.Close()) }()
+		}
+	}
+	run := start(t, root(t), []string{"POD_DATA_DIR=" + t.TempDir()}, binary(t, "run"))
+	run.waitFor("session opened")
+	run.stop()
+	assert.NotContains(t, run.out.String(), "http://localhost:")
 }

@@ -10,10 +10,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"syscall"
 	"time"
 )
@@ -26,6 +26,7 @@ const (
 )
 
 func main() {
+	runtime.LockOSThread() // on Linux, the children are told when the thread that started them ends
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	err := run(ctx, os.Stdout)
 	stop()
@@ -60,7 +61,15 @@ func run(ctx context.Context, out *os.File) (err error) {
 		defer func() { err = errors.Join(err, sim.end()) }()
 		fmt.Fprintln(out, "POD_CLUSTER_ID and POD_API_SECRET are not set: the collector runs on a simulator, with made-up records.")
 	}
-	tellWhereThingsAre(out, data)
+	shown, err := findPages(ctx)
+	if err != nil {
+		return err
+	}
+	pagesArg, err := shown.collectorArg()
+	if err != nil {
+		return err
+	}
+	shown.tell(out, recordsFile(data))
 
 	// The health pages come first, so that the pipeline is the one of collector.yaml. Its list of extensions would hide
 	// the other's.
@@ -68,6 +77,7 @@ func run(ctx context.Context, out *os.File) (err error) {
 		"--config=config/health.yaml",
 		"--config=config/collector.yaml",
 		"--config=yaml:service::extensions: [file_storage, health_check, zpages]",
+		pagesArg,
 		"--feature-gates=+extension.healthcheck.useComponentStatus",
 	}
 	env := append(os.Environ(), "POD_DATA_DIR="+data)
@@ -91,15 +101,3 @@ func run(ctx context.Context, out *os.File) (err error) {
 
 // recordsFile is where config/collector.yaml writes records to.
 func recordsFile(data string) string { return filepath.Join(data, "records.json") }
-
-// tellWhereThingsAre prints what a user looks for first.
-func tellWhereThingsAre(out io.Writer, data string) {
-	fmt.Fprintf(out, `
-  records   %s, one line for each batch of 1,000
-  health    http://localhost:13133/status?verbose
-  pages     http://localhost:55679/debug/pipelinez
-  metrics   http://localhost:8888/metrics
-  stop      Ctrl-C
-
-`, recordsFile(data))
-}

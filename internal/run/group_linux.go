@@ -1,0 +1,8 @@
+package main
+
+import "syscall"
+
+// ownGroup puts a child into a process group of its own. Should this program be killed, the child is asked to end.
+func ownGroup() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
+}
