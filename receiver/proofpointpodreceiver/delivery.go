@@ -18,6 +18,8 @@ const (
 	blockedAfter = 30 * time.Second
 	// stoppingWait is the longest wait between two attempts while the source stops.
 	stoppingWait = time.Second
+	// abortWait is how long the pipeline has for its answer when the source's shutdown is out of time.
+	abortWait = 50 * time.Millisecond
 	// dataFormat is how the collector's own telemetry calls what was received.
 	dataFormat = "json"
 )
@@ -101,7 +103,7 @@ func (d *delivery) offer(ctx context.Context, records []record.Record) error {
 		case err := <-result:
 			return err
 		case <-d.abort.Done():
-			return errAborted
+			return lastAnswer(result)
 		case <-blocked.C:
 		}
 		fault := health.PipelineBlocks(time.Since(started).Round(time.Second))
@@ -112,6 +114,19 @@ func (d *delivery) offer(ctx context.Context, records []record.Record) error {
 		if deadline := d.outage.deadline(); !deadline.IsZero() {
 			blocked.Reset(time.Until(deadline))
 		}
+	}
+}
+
+// lastAnswer is the pipeline's answer to a batch that it was just given when the time was up, or errAborted: what it
+// accepts at that moment must not count as missing.
+func lastAnswer(result <-chan error) error {
+	last := time.NewTimer(abortWait)
+	defer last.Stop()
+	select {
+	case err := <-result:
+		return err
+	case <-last.C:
+		return errAborted
 	}
 }
 
