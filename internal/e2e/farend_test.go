@@ -23,6 +23,7 @@ type farEnd struct {
 	poison   string        // a request with this in a record is answered with 400
 	poisoned int           // how many were
 	hang     chan struct{} // not nil: it takes requests, and answers when this is closed
+	choked   int           // how many it took so
 }
 
 // identity stands for a record, byte for byte.
@@ -58,6 +59,13 @@ func (f *farEnd) choke() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.hang = make(chan struct{})
+}
+
+// choking is how many requests it took so.
+func (f *farEnd) choking() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.choked
 }
 
 func (f *farEnd) letGo() {
@@ -118,6 +126,9 @@ func (f *farEnd) take(records []received) (status int, hang <-chan struct{}) {
 		}
 		one.times++
 		f.arrived[id] = one
+	}
+	if f.hang != nil {
+		f.choked++
 	}
 	return http.StatusOK, f.hang
 }

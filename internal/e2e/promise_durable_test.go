@@ -24,8 +24,7 @@ func durable(o *rigOptions) {
 // The collector is killed with its queue on disk. What was read before the last save comes once, but for requests that
 // the backend had taken when the exporter was killed before it knew.
 func TestPromise_killWithADurableQueue(t *testing.T) {
-	underBothReadings(t, func(t *testing.T, resume podsim.Resume) {
-		r := newRig(t, resume, durable)
+	play(t, durable, func(r *rig) {
 		r.collect()
 		for range 2 {
 			r.waitArrivedSome()
@@ -40,18 +39,34 @@ func TestPromise_killWithADurableQueue(t *testing.T) {
 
 // The same while the backend is away, so that all of it is in the queue.
 func TestPromise_killWithADurableQueueWhileTheBackendIsAway(t *testing.T) {
-	underBothReadings(t, func(t *testing.T, resume podsim.Resume) {
-		r := newRig(t, resume, durable)
+	play(t, durable, func(r *rig) {
 		r.collect()
 		r.waitArrivedSome()
 		r.far.answer(http.StatusServiceUnavailable)
 		r.waitProduced(int(40 * unsaved.Seconds()))
 		r.kill()
-		require.Positive(t, r.far.missing(r.sent()))
+		require.Positive(r.t, r.far.missing(r.sent()))
 		r.far.answer(http.StatusOK)
 		r.collect()
 		r.waitSaid(opened, 1)
 		r.assertKept()
+	})
+}
+
+// The same while requests are under way, which the backend takes, and the exporter never hears of it. They come again.
+func TestPromise_killWithRequestsInFlight(t *testing.T) {
+	play(t, durable, func(r *rig) {
+		r.collect()
+		r.waitArrivedSome()
+		r.far.choke()
+		eventually(r.t, func() bool { return r.far.choking() > 0 }, func() string { return "no request came" })
+		r.kill()
+		r.far.letGo()
+		r.collect()
+		r.waitSaid(opened, 1)
+		r.assertKept()
+		_, _, repeated := r.far.compare(r.sent())
+		assert.NotEmpty(r.t, repeated, "no request was in flight")
 	})
 }
 
@@ -78,8 +93,7 @@ exporters:
 const held = "a batch is held until the pipeline accepts it"
 
 func TestPromise_backendRefusesForAWhile(t *testing.T) {
-	underBothReadings(t, func(t *testing.T, resume podsim.Resume) {
-		r := newRig(t, resume, refusing("1h"))
+	play(t, refusing("1h"), func(r *rig) {
 		r.collect()
 		for i := range 2 {
 			r.waitArrivedSome()
@@ -87,15 +101,14 @@ func TestPromise_backendRefusesForAWhile(t *testing.T) {
 			r.waitSaid(held, 3*(i+1))
 			r.far.answer(http.StatusOK)
 		}
-		assert.Zero(t, r.said(opened))
-		assert.Zero(t, r.assertKept().windows)
+		assert.Zero(r.t, r.said(opened))
+		assert.Zero(r.t, r.assertKept().windows)
 	})
 }
 
 // The source quits, with records that it has read. They are a gap when it is started again.
 func TestPromise_backendRefusesUntilTheSourceQuits(t *testing.T) {
-	underBothReadings(t, func(t *testing.T, resume podsim.Resume) {
-		r := newRig(t, resume, refusing("2s"))
+	play(t, refusing("2s"), func(r *rig) {
 		r.collect()
 		r.waitArrivedSome()
 		r.far.answer(http.StatusServiceUnavailable)
@@ -105,96 +118,109 @@ func TestPromise_backendRefusesUntilTheSourceQuits(t *testing.T) {
 		r.far.answer(http.StatusOK)
 		r.collect()
 		r.waitSaid(opened, 1)
-		assert.Positive(t, r.assertKept().recovered)
+		assert.Positive(r.t, r.assertKept().recovered)
 	})
 }
 
-// A record that the backend never takes. Without a queue, the pipeline refuses its batch for good; behind a queue, the
-// exporter drops its request, which is out of the receiver's sight. In these tests, it is alone in it.
-func TestPromise_recordRefusedForGood(t *testing.T) {
-	const poison = "made-up-poison"
-	record := []byte(`{"guid":"` + poison + `","ts":"2026-01-02T03:04:05.678901+0000"}`)
-	for name, change := range map[string]func(*rigOptions){
-		"withoutAQueue": refusing("1h"),
-		"behindAQueue":  durable,
-	} {
-		t.Run(name, func(t *testing.T) {
-			underBothReadings(t, func(t *testing.T, resume podsim.Resume) {
-				r := newRig(t, resume, func(o *rigOptions) {
-					change(o)
-					o.service.Rate = nil // so that the record is alone
-				})
-				r.far.refuseFor(poison)
-				r.collect()
-				r.Generate(podlog.Message, 50)
-				r.waitArrived()
-				r.Push(podlog.Message, record)
-				eventually(t, func() bool { return r.far.refusals() == 1 }, func() string { return "it is not refused" })
-				r.Generate(podlog.Message, 50)
-				eventually(t, func() bool { return r.far.missing(r.sent()) == 1 }, func() string { return "records are missing" })
-				refused, _ := r.metric("records_refused")
-				if name == "withoutAQueue" {
-					assert.EqualValues(t, 1, refused)
-				} else {
-					r.waitSaid("Exporting failed. Dropping data.", 1)
-					assert.Zero(t, refused, "the receiver cannot know")
-				}
+// poison is the text of a record that the backend never takes, and answers with 400.
+const poison = "made-up-poison"
 
-				// It counts as dealt with, also when the archive is read.
-				r.DropAll(podsim.Drop)
-				r.waitSaid(opened, 1)
-				r.Generate(podlog.Message, 50)
-				eventually(t, func() bool { open, _ := r.metric("gaps_open"); return open == 0 },
-					func() string { return "the gap is not filled" })
-				r.stop()
-				missing, strange, repeated := r.far.compare(r.sent())
-				assert.Equal(t, 1, missing)
-				assert.Zero(t, strange)
-				assert.Empty(t, repeated)
-				assert.Equal(t, 1, r.far.refusals(), "it was sent again")
-				t.Logf("%s: %d records, %d lost, %d repeated", name, len(r.sent()), missing, len(repeated))
-			})
-		})
+// alone gives a rig a service that has only what the test has it have.
+func alone(change func(*rigOptions)) func(*rigOptions) {
+	return func(o *rigOptions) {
+		change(o)
+		o.service.Rate = nil
 	}
+}
+
+// The pipeline refuses a record for good, and says so to the receiver, which counts it.
+func TestPromise_recordRefusedForGood(t *testing.T) {
+	play(t, alone(refusing("1h")), func(r *rig) {
+		r.refuseOne()
+		refused, _ := r.metric("records_refused")
+		assert.EqualValues(r.t, 1, refused)
+		r.assertLostOne()
+	})
+}
+
+// Behind a queue it is the exporter that drops it, with the request that it is in, which is out of the receiver's sight.
+func TestPromise_recordRefusedForGoodBehindAQueue(t *testing.T) {
+	play(t, alone(durable), func(r *rig) {
+		r.refuseOne()
+		r.waitSaid("Exporting failed. Dropping data.", 1)
+		refused, _ := r.metric("records_refused")
+		assert.Zero(r.t, refused, "the receiver cannot know")
+		r.assertLostOne()
+	})
+}
+
+// refuseOne has records arrive before and after one that is refused. That is alone in its batch and its request: what
+// is in them with it shares its fate.
+func (r *rig) refuseOne() {
+	r.t.Helper()
+	r.far.refuseFor(poison)
+	r.collect()
+	r.Generate(podlog.Message, 50)
+	r.waitArrived()
+	r.Push(podlog.Message, []byte(`{"guid":"`+poison+`","ts":"2026-01-02T03:04:05.678901+0000"}`))
+	eventually(r.t, func() bool { return r.far.refusals() == 1 }, func() string { return "it is not refused" })
+	r.Generate(podlog.Message, 50)
+	eventually(r.t, func() bool { return r.far.missing(r.sent()) == 1 }, func() string { return "records are missing" })
+}
+
+// assertLostOne checks that the refused record counts as dealt with, also when the archive is read.
+func (r *rig) assertLostOne() {
+	r.t.Helper()
+	r.DropAll(podsim.Drop)
+	r.waitSaid(opened, 1)
+	r.Generate(podlog.Message, 50)
+	r.waitSaid("gap filled", 1)
+	eventually(r.t, func() bool { return r.far.missing(r.sent()) == 1 }, func() string { return "records are missing" })
+	r.stop()
+	missing, strange, repeated := r.far.compare(r.sent())
+	assert.Equal(r.t, 1, missing)
+	assert.Zero(r.t, strange)
+	assert.Empty(r.t, repeated)
+	assert.Equal(r.t, 1, r.far.refusals(), "it was sent again")
+	r.t.Logf("%d records, %d lost, %d repeated", len(r.sent()), missing, len(repeated))
 }
 
 // What is kept is gone, is garbage, or is another stream's. The service still knows where the session stood.
 func TestPromise_storageLostOrCorrupt(t *testing.T) {
 	for name, harm := range map[string]struct {
-		do   func(t *testing.T, files []string)
+		do   func(r *rig, files []string)
 		says string
 	}{
-		"deleted": {do: func(t *testing.T, files []string) {
+		"deleted": {do: func(r *rig, files []string) {
 			for _, name := range files {
-				require.NoError(t, os.Remove(name))
+				require.NoError(r.t, os.Remove(name))
 			}
 		}},
 		"garbage": {
-			do: func(t *testing.T, files []string) {
+			do: func(r *rig, files []string) {
 				for _, name := range files {
-					require.NoError(t, os.WriteFile(name, []byte(strings.Repeat("garbage ", 1<<13)), 0o600))
+					require.NoError(r.t, os.WriteFile(name, []byte(strings.Repeat("garbage ", 1<<13)), 0o600))
 				}
 			},
 			says: "the position is not saved; records keep flowing",
 		},
 		"ofAnotherStream": {
-			do: func(t *testing.T, files []string) {
-				require.Len(t, files, 2)
-				aside := filepath.Join(t.TempDir(), "aside")
-				require.NoError(t, os.Rename(files[0], aside))
-				require.NoError(t, os.Rename(files[1], files[0]))
-				require.NoError(t, os.Rename(aside, files[1]))
+			do: func(r *rig, files []string) {
+				require.Len(r.t, files, 2)
+				aside := filepath.Join(r.t.TempDir(), "aside")
+				require.NoError(r.t, os.Rename(files[0], aside))
+				require.NoError(r.t, os.Rename(files[1], files[0]))
+				require.NoError(r.t, os.Rename(aside, files[1]))
 			},
 			says: "a stored position is not usable",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			underBothReadings(t, func(t *testing.T, resume podsim.Resume) {
-				r := newRig(t, resume, bothTypes)
+			play(t, bothTypes, func(r *rig) {
 				r.collect()
 				r.waitArrivedSome()
 				r.stop()
-				harm.do(t, r.storage())
+				harm.do(r, r.storage())
 				r.waitProduced(50)
 				r.collect()
 				r.waitSaid(harm.says, 1)
@@ -213,9 +239,8 @@ func bothTypes(o *rigOptions) {
 // Storage that fails while the collector runs, because it may not grow, costs no record, and repeats none as long as
 // the process lives.
 func TestPromise_storageFull(t *testing.T) {
-	underBothReadings(t, func(t *testing.T, resume podsim.Resume) {
-		r := newRig(t, resume, func(o *rigOptions) {
-			o.extra = `
+	play(t, func(o *rigOptions) {
+		o.extra = `
 extensions:
   file_storage/small:
     directory: ${env:POD_DATA_DIR}/small
@@ -227,14 +252,14 @@ receivers:
 service:
   extensions: [file_storage, file_storage/small]
 `
-		})
+	}, func(r *rig) {
 		r.collect()
 		r.waitSaid("session opened", 1)
 		r.Generate(podlog.Message, 5000)
 		r.waitSaid("the position is not saved; records keep flowing", 1)
 		r.waitArrivedSome()
 		failures, _ := r.metric("save_failures")
-		assert.Positive(t, failures)
+		assert.Positive(r.t, failures)
 		r.Plan(podsim.Step{Do: podsim.Serve}, podsim.Step{Do: podsim.Serve})
 		r.DropAll(podsim.Drop)
 		r.waitSaid(opened, 1)

@@ -23,8 +23,7 @@ const (
 
 // Sessions end without a close frame, and records that the service took for written never arrive.
 func TestPromise_dropAndReconnect(t *testing.T) {
-	underBothReadings(t, func(t *testing.T, resume podsim.Resume) {
-		r := newRig(t, resume, nil)
+	play(t, nil, func(r *rig) {
 		r.Plan(
 			podsim.Step{Do: podsim.Drop, Records: 150, Lose: 20},
 			podsim.Step{Do: podsim.Drop, Records: 100, Lose: 10},
@@ -33,20 +32,19 @@ func TestPromise_dropAndReconnect(t *testing.T) {
 		r.collect()
 		r.waitSaid(opened, 2)
 		sessions := r.Sessions()
-		require.Equal(t, []int{20, 10}, []int{sessions[0].Lost, sessions[1].Lost})
+		require.Equal(r.t, []int{20, 10}, []int{sessions[0].Lost, sessions[1].Lost})
 		f := r.assertKept()
-		if resume == podsim.ResumeAfterWritten {
-			assert.EqualValues(t, 30, f.recovered, "what was lost comes from the archive, and nothing else")
+		if r.resumesAfterWritten() {
+			assert.EqualValues(r.t, 30, f.recovered, "what was lost comes from the archive, and nothing else")
 		} else {
-			assert.Zero(t, f.recovered, "all of it came by itself")
+			assert.Zero(r.t, f.recovered, "all of it came by itself")
 		}
 	})
 }
 
 // The service cannot be reached for longer than it remembers, while the collector runs.
 func TestPromise_outageLongerThanTheServiceRemembers(t *testing.T) {
-	underBothReadings(t, func(t *testing.T, resume podsim.Resume) {
-		r := newRig(t, resume, withShortMemory)
+	play(t, withShortMemory, func(r *rig) {
 		r.collect()
 		r.waitArrivedSome()
 		r.Plan(podsim.Step{Do: podsim.Refuse, Status: http.StatusServiceUnavailable, Times: -1})
@@ -54,21 +52,20 @@ func TestPromise_outageLongerThanTheServiceRemembers(t *testing.T) {
 		r.waitOutOfMemory()
 		r.ClearPlan()
 		r.waitSaid(opened, 1)
-		assert.Positive(t, r.assertKept().recovered)
+		assert.Positive(r.t, r.assertKept().recovered)
 	})
 }
 
 // The collector is stopped in order, and started only when the service has forgotten where it was.
 func TestPromise_stoppedForLongerThanTheServiceRemembers(t *testing.T) {
-	underBothReadings(t, func(t *testing.T, resume podsim.Resume) {
-		r := newRig(t, resume, withShortMemory)
+	play(t, withShortMemory, func(r *rig) {
 		r.collect()
 		r.waitArrivedSome()
 		r.stop()
 		r.waitOutOfMemory()
 		r.collect()
 		r.waitSaid(opened, 1)
-		assert.Positive(t, r.assertKept().recovered)
+		assert.Positive(r.t, r.assertKept().recovered)
 	})
 }
 
@@ -92,13 +89,12 @@ func (r *rig) waitOutOfMemory() {
 
 // A clean stop and start, and a reload: the service goes on where it was, and nothing has to be read again.
 func TestPromise_restartAndReload(t *testing.T) {
-	underBothReadings(t, func(t *testing.T, resume podsim.Resume) {
-		r := newRig(t, resume, nil)
+	play(t, nil, func(r *rig) {
 		r.collect()
 		for range 2 {
 			r.waitArrivedSome()
 			r.stop()
-			assert.Zero(t, r.said(opened))
+			assert.Zero(r.t, r.said(opened))
 			r.waitProduced(20)
 			r.collect()
 		}
@@ -106,15 +102,14 @@ func TestPromise_restartAndReload(t *testing.T) {
 			r.waitProduced(50)
 			r.reload()
 		}
-		assert.Zero(t, r.said(opened))
-		assert.Zero(t, r.assertKept().windows)
+		assert.Zero(r.t, r.said(opened))
+		assert.Zero(r.t, r.assertKept().windows)
 	})
 }
 
 // The backend goes away and comes back, the collector runs on, or is restarted or reloaded meanwhile.
 func TestPromise_backendDownAndUp(t *testing.T) {
-	underBothReadings(t, func(t *testing.T, resume podsim.Resume) {
-		r := newRig(t, resume, nil)
+	play(t, nil, func(r *rig) {
 		r.collect()
 		for _, meanwhile := range []func(){
 			func() { r.waitProduced(50) },
@@ -128,16 +123,15 @@ func TestPromise_backendDownAndUp(t *testing.T) {
 			meanwhile()
 			r.far.answer(http.StatusOK)
 		}
-		assert.Zero(t, r.said(opened))
-		assert.Zero(t, r.assertKept().windows)
+		assert.Zero(r.t, r.said(opened))
+		assert.Zero(r.t, r.assertKept().windows)
 	})
 }
 
 // The collector is killed while the batch processor holds records. They are read again from the archive; what is sent
 // twice was accepted within unflushed_window before a kill.
 func TestPromise_killWithRecordsInTheBatchProcessor(t *testing.T) {
-	underBothReadings(t, func(t *testing.T, resume podsim.Resume) {
-		r := newRig(t, resume, nil)
+	play(t, nil, func(r *rig) {
 		r.collect()
 		for range 2 {
 			r.waitArrivedSome()
@@ -145,18 +139,17 @@ func TestPromise_killWithRecordsInTheBatchProcessor(t *testing.T) {
 			r.waitProduced(int(40 * (unflushed + unsaved).Seconds()))
 			r.waitWritten(podlog.Message)
 			r.kill()
-			require.Positive(t, r.far.missing(r.sent()), "nothing was in memory when it was killed")
+			require.Positive(r.t, r.far.missing(r.sent()), "nothing was in memory when it was killed")
 			r.collect()
 			r.waitSaid(opened, 1)
 		}
-		assert.Positive(t, r.assertKept().recovered)
+		assert.Positive(r.t, r.assertKept().recovered)
 	})
 }
 
 // A kill in the first second of a process, before the position is due to be saved for the first time.
 func TestPromise_killRightAfterTheStart(t *testing.T) {
-	underBothReadings(t, func(t *testing.T, resume podsim.Resume) {
-		r := newRig(t, resume, nil)
+	play(t, nil, func(r *rig) {
 		r.collect()
 		r.waitArrivedSome()
 		r.stop()
@@ -164,24 +157,23 @@ func TestPromise_killRightAfterTheStart(t *testing.T) {
 		r.collect()
 		r.waitWritten(podlog.Message)
 		r.kill()
-		require.Positive(t, r.far.missing(r.sent()))
+		require.Positive(r.t, r.far.missing(r.sent()))
 		r.collect()
 		r.waitSaid(opened, 1)
-		assert.Positive(t, r.assertKept().recovered)
+		assert.Positive(r.t, r.assertKept().recovered)
 	})
 }
 
 // The archive sends records twice and out of order, drops its sessions, one of them midway.
 func TestPromise_archiveRepeatsAndBreaksOff(t *testing.T) {
-	underBothReadings(t, func(t *testing.T, resume podsim.Resume) {
-		r := newRig(t, resume, func(o *rigOptions) {
-			// Their `ts` lies so shortly before their arrival that the pauses for the archive prove harmless: reading would
-			// go on for the pauses' sake otherwise, in the same hour as everything, since the archive lags by seconds here.
-			o.service.EventTypes = []podlog.EventType{podlog.Maillog}
-			o.service.Rate = map[podlog.EventType]float64{podlog.Maillog: 40}
-			o.service.ArchiveRepeats = 0.3
-			o.service.ArchiveDrops = true
-		})
+	play(t, func(o *rigOptions) {
+		// Their `ts` lies so shortly before their arrival that the pauses for the archive prove harmless: reading would
+		// go on for the pauses' sake otherwise, in the same hour as everything, since the archive lags by seconds here.
+		o.service.EventTypes = []podlog.EventType{podlog.Maillog}
+		o.service.Rate = map[podlog.EventType]float64{podlog.Maillog: 40}
+		o.service.ArchiveRepeats = 0.3
+		o.service.ArchiveDrops = true
+	}, func(r *rig) {
 		r.Plan(
 			podsim.Step{Do: podsim.Drop, Records: 150, Lose: 60},
 			podsim.Step{Do: podsim.Serve},
@@ -191,14 +183,15 @@ func TestPromise_archiveRepeatsAndBreaksOff(t *testing.T) {
 		r.collect()
 		r.waitSaid(opened, 1)
 		f := r.assertKept()
-		midway := r.Sessions()[2]
-		assert.True(t, midway.Archive)
-		assert.Equal(t, 170, midway.Records)
-		if resume == podsim.ResumeAfterWritten {
-			assert.EqualValues(t, 60, f.recovered)
-			assert.GreaterOrEqual(t, f.windows, 3., "two reads brought something new, and then one has to bring nothing")
+		sessions := r.Sessions()
+		require.GreaterOrEqual(r.t, len(sessions), 3)
+		assert.True(r.t, sessions[2].Archive)
+		assert.Equal(r.t, 170, sessions[2].Records)
+		if r.resumesAfterWritten() {
+			assert.EqualValues(r.t, 60, f.recovered)
+			assert.GreaterOrEqual(r.t, f.windows, 3., "two reads brought something new, and then one has to bring nothing")
 		} else {
-			assert.GreaterOrEqual(t, f.windows, 2., "a read that was not ended in order is not enough")
+			assert.GreaterOrEqual(r.t, f.windows, 2., "a read that was not ended in order is not enough")
 		}
 	})
 }
@@ -206,11 +199,12 @@ func TestPromise_archiveRepeatsAndBreaksOff(t *testing.T) {
 // The hour turns while the service cannot be reached, by its own clock, which is ahead of ours: the gap lies in two of the
 // archive's hours.
 func TestPromise_gapOverTheTurnOfAnHour(t *testing.T) {
-	underBothReadings(t, func(t *testing.T, resume podsim.Resume) {
-		turn := time.Now().Add(15 * time.Second) // by our clock
-		r := newRig(t, resume, func(o *rigOptions) {
-			o.service.ClockSkew = turn.Truncate(time.Hour).Add(time.Hour).Sub(turn)
-		})
+	play(t, func(o *rigOptions) {
+		soon := time.Now().Add(15 * time.Second)
+		o.service.ClockSkew = soon.Truncate(time.Hour).Add(time.Hour).Sub(soon)
+	}, func(r *rig) {
+		skew := r.rigOptions.service.ClockSkew
+		turn := time.Now().Add(skew).Truncate(time.Hour).Add(time.Hour - skew) // by our clock
 		r.Plan(
 			podsim.Step{Do: podsim.Drop, Records: 100, Lose: 20},
 			podsim.Step{Do: podsim.Refuse, Status: http.StatusServiceUnavailable, Times: -1},
@@ -218,14 +212,14 @@ func TestPromise_gapOverTheTurnOfAnHour(t *testing.T) {
 		r.Generate(podlog.Message, 150)
 		r.collect()
 		r.waitSaid("503", 1)
-		require.True(t, time.Now().Before(turn), "this machine is too slow")
+		require.True(r.t, time.Now().Before(turn), "this machine is too slow")
 		r.waitFor(func() bool { return time.Since(turn) > 3*time.Second })
 		r.ClearPlan()
 		r.waitSaid(opened, 1)
 		f := r.assertKept()
-		assert.GreaterOrEqual(t, f.windows, 2.)
-		if resume == podsim.ResumeAfterWritten {
-			assert.EqualValues(t, 20, f.recovered)
+		assert.GreaterOrEqual(r.t, f.windows, 2.)
+		if r.resumesAfterWritten() {
+			assert.EqualValues(r.t, 20, f.recovered)
 		}
 	})
 }
@@ -233,23 +227,22 @@ func TestPromise_gapOverTheTurnOfAnHour(t *testing.T) {
 // With a second token, the live session stays while the archive is read.
 func TestPromise_secondToken(t *testing.T) {
 	const second = "made-up-second-token"
-	underBothReadings(t, func(t *testing.T, resume podsim.Resume) {
-		r := newRig(t, resume, func(o *rigOptions) {
-			o.service.Tokens = []string{podsim.Token, second}
-			o.extra = "receivers: {proofpointpod: {backfill: {api_secret: " + second + "}}}"
-		})
+	play(t, func(o *rigOptions) {
+		o.service.Tokens = []string{podsim.Token, second}
+		o.extra = "receivers: {proofpointpod: {backfill: {api_secret: " + second + "}}}"
+	}, func(r *rig) {
 		r.Plan(podsim.Step{Do: podsim.Drop, Records: 150, Lose: 40})
 		r.Generate(podlog.Message, 300)
 		r.collect()
 		r.waitSaid(opened, 1)
 		f := r.assertKept()
-		if resume == podsim.ResumeAfterWritten {
-			assert.EqualValues(t, 40, f.recovered)
+		if r.resumesAfterWritten() {
+			assert.EqualValues(r.t, 40, f.recovered)
 		}
 		sessions := r.Sessions()
-		require.Len(t, sessions, 3)
-		assert.True(t, sessions[2].Archive)
-		assert.True(t, sessions[1].Ended.After(sessions[2].Ended), "the live session did not pause")
-		assert.NotContains(t, r.collector.out.String(), second, "the secret was printed")
+		require.Len(r.t, sessions, 3)
+		assert.True(r.t, sessions[2].Archive)
+		assert.True(r.t, sessions[1].Ended.After(sessions[2].Ended), "the live session did not pause")
+		assert.NotContains(r.t, r.collector.out.String(), second, "the secret was printed")
 	})
 }

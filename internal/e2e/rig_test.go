@@ -84,9 +84,9 @@ func newRig(t *testing.T, resume podsim.Resume, change func(*rigOptions)) *rig {
 	}
 }
 
-// underBothReadings runs a test with a service that resumes after what it wrote, and with one that resumes after what
-// was received. Tests of the promise wait most of the time, so they run side by side.
-func underBothReadings(t *testing.T, test func(t *testing.T, resume podsim.Resume)) {
+// play plays a story on a rig whose service resumes after what it wrote, and on one whose service resumes after what was
+// received. These stories wait most of the time, so they are played side by side. change can be nil.
+func play(t *testing.T, change func(*rigOptions), story func(*rig)) {
 	t.Helper()
 	t.Parallel()
 	for name, resume := range map[string]podsim.Resume{
@@ -95,9 +95,14 @@ func underBothReadings(t *testing.T, test func(t *testing.T, resume podsim.Resum
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			test(t, resume)
+			story(newRig(t, resume, change))
 		})
 	}
+}
+
+// resumesAfterWritten says under which reading the story is played.
+func (r *rig) resumesAfterWritten() bool {
+	return r.rigOptions.service.Resume == podsim.ResumeAfterWritten
 }
 
 // collect starts the collector.
@@ -111,13 +116,15 @@ func (r *rig) collect() {
 	if r.extra != "" {
 		args = append(args, "--config="+file(r.t, "extra.yaml", r.extra))
 	}
-	r.collector = start(r.t, r.t.TempDir(), []string{
+	p := start(r.t, r.t.TempDir(), []string{
 		"POD_CLUSTER_ID=" + podsim.ClusterID,
 		"POD_API_SECRET=" + podsim.Token,
 		"POD_DATA_DIR=" + r.data,
 		"OTLP_ENDPOINT=" + r.far.URL,
 	}, binary(r.t, "otelcol-proofpointpod"), args...)
-	r.collector.waitFor(ready)
+	r.t.Cleanup(func() { assert.NotContains(r.t, p.out.String(), podsim.Token, "the secret was printed") })
+	p.waitFor(ready)
+	r.collector = p
 }
 
 // ports are handed out to collectors that start side by side, from below those that the system gives out by itself, so
