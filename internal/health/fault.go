@@ -49,12 +49,15 @@ func Of(err *podlog.Error) Fault {
 		advice = adviceForStatus(err.Status)
 	case podlog.ReasonProxyAuth:
 		fault.Type = ThirdPartyConfig
-		advice = "the proxy wants credentials: write user and password into proxy_url (http://user:password@host:port) or into the environment's HTTPS_PROXY"
+		advice = "the proxy refuses the credentials, or wants some: check user and password in proxy_url (http://user:password@host:port, socks5://user:password@host:port) or in the environment's HTTPS_PROXY"
 	case podlog.ReasonProxy:
 		if err.Status != 0 {
 			fault.Type = typeOfStatus(err.Status)
 		}
 		advice = "the proxy does not connect to the service: check proxy_url (or HTTPS_PROXY of the environment), and that the proxy may reach the endpoint's host and port"
+	case podlog.ReasonProxyURL:
+		fault.Type = ThirdPartyConfig
+		advice = "write the proxy as http://host:port or socks5://host:port in proxy_url, or in HTTPS_PROXY of the environment"
 	case podlog.ReasonCertificate:
 		fault.Type = ThirdPartyConfig
 		advice = "the service's certificate is not trusted: if a proxy or firewall inspects TLS, give its CA in tls.ca_file; check the host name in endpoint and the clock of this machine"
@@ -86,7 +89,7 @@ func Of(err *podlog.Error) Fault {
 func NoToken() Fault {
 	return Fault{
 		Type: ThirdPartyConfig, Label: "no_token", NewTokenHelps: true,
-		Message: "the authenticator that auth names has no token: check its configuration, and that its token file exists, is readable and not empty; the source connects as soon as there is one",
+		Message: "the authenticator that auth names has no token: check its configuration, and that its token file exists, is readable and not empty. bearertokenauth gives up on a file that it could not read at the start: then restart the collector once the file is there, or set wait_for_token_file",
 	}
 }
 

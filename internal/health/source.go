@@ -21,6 +21,8 @@ import (
 // fault, or of what it means for the future. One more attempt that fails in the same way is none.
 type Source struct {
 	report func(*componentstatus.Event)
+	// name and description are shown with every event.
+	name, description string
 
 	mu       sync.Mutex
 	streams  []*Stream
@@ -41,6 +43,9 @@ func NewSource(types []podlog.EventType, report func(*componentstatus.Event)) *S
 	}
 	return s
 }
+
+// Describe sets what people call the source. It is called before Started.
+func (s *Source) Describe(name, description string) { s.name, s.description = name, description }
 
 // Stream returns the stream of an event type that NewSource was given.
 func (s *Source) Stream(t podlog.EventType) *Stream {
@@ -144,10 +149,14 @@ type Stream struct {
 
 	// The following are guarded by source.mu.
 	status   status
+	spell    map[string]struct{} // the labels of the faults since the stream was last well
 	troubles map[Trouble]Fault
 	gaps     int       // how many are open
 	oldest   time.Time // the beginning of the oldest
 }
+
+// maxPending is how many events wait for a watcher that takes its time.
+const maxPending = 1000
 
 // Trouble names a kind of trouble with which a stream goes on collecting.
 type Trouble string
@@ -190,7 +199,19 @@ func (s *Stream) Quit(fault Fault, attempt int) {
 	s.set(status{state: Error, fault: fault, attempt: attempt, quit: true})
 }
 
-func (s *Stream) set(to status) { s.change(func() { s.status = to }) }
+func (s *Stream) set(to status) {
+	s.change(func() {
+		s.status = to
+		if to.state != Error {
+			s.spell = nil
+			return
+		}
+		if s.spell == nil {
+			s.spell = map[string]struct{}{}
+		}
+		s.spell[to.fault.Label] = struct{}{}
+	})
+}
 
 // Trouble notes a fault with which the stream goes on, until Clear.
 func (s *Stream) Trouble(kind Trouble, fault Fault) {
@@ -224,7 +245,9 @@ func (s *Stream) change(apply func()) {
 	apply()
 	event := s.source.next()
 	if event != nil {
+		// A watcher that blocks misses the oldest.
 		s.source.pending = append(s.source.pending, event)
+		s.source.pending = s.source.pending[max(len(s.source.pending)-maxPending, 0):]
 	}
 	s.source.mu.Unlock()
 	if event != nil {
@@ -236,7 +259,9 @@ func (s *Stream) change(apply func()) {
 func (s *Stream) writeKey(b *strings.Builder) {
 	fmt.Fprintf(b, "%s %d %d", s.status.state, s.gaps, s.oldest.Unix())
 	if s.status.state == Error {
-		fmt.Fprintf(b, " %s %s %t", s.status.fault.Type, s.status.fault.Label, s.status.quit)
+		// A fault counts as another one only if there was none of its kind since the stream was last well: two that
+		// alternate would restart the recovery clock for as long as they last.
+		fmt.Fprintf(b, " %s %d %t", s.status.fault.Type, len(s.spell), s.status.quit)
 	}
 	for _, kind := range slices.Sorted(maps.Keys(s.troubles)) {
 		fmt.Fprintf(b, " %s %s", kind, s.troubles[kind].Label)

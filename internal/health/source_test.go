@@ -407,3 +407,36 @@ func TestStates_inOrder(t *testing.T) {
 		"Pending", "Started", "Initialized", "Authenticated", "Collecting", "Error", "Stopping",
 	}, health.States())
 }
+
+// A health check counts how long a fault lasts from the newest event, so faults that alternate must not go on making
+// events.
+func TestSource_reportsFaultsThatAlternateOnceEach(t *testing.T) {
+	watch(t, message(), func(s *source) {
+		stream := s.Stream(podlog.Message)
+		for attempt := range 20 {
+			status := 502 + attempt%2
+			stream.Failing(health.Fault{
+				Type: health.ThirdPartyGeneric, Label: "status_" + strconv.Itoa(status), Status: status, Message: "trouble",
+			}, attempt+1, time.Time{})
+		}
+		event := s.last(3)
+		assert.EqualValues(t, 503, attributes(event)["http.response.status_code"])
+		stream.Is(health.Collecting)
+		stream.Failing(dropped(), 1, time.Time{})
+		s.last(5)
+	})
+}
+
+func TestSource_showsWhatPeopleCallIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &watcher{}
+		s := health.NewSource(message(), w.report)
+		s.Describe("proofpointpod/east", "the eastern cluster")
+		s.Started()
+		s.Initialized()
+		assert.Equal(t, "proofpointpod/east", attributes(w.events()[0])["name"])
+		assert.Equal(t, "the eastern cluster", attributes(w.events()[0])["description"])
+		s.Stopping()
+		<-s.Done()
+	})
+}

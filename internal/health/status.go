@@ -21,6 +21,8 @@ const (
 	attrDeadline    = "retry.deadline"
 	attrError       = "error"
 	attrStreams     = "streams"
+	attrName        = "name"
+	attrDescription = "description"
 	attrGapsOpen    = "gaps.open"
 	attrGapsOldest  = "gaps.oldest"
 )
@@ -45,6 +47,12 @@ func (s *Source) event() *componentstatus.Event {
 	}
 
 	attributes := pcommon.NewMap()
+	if s.name != "" {
+		attributes.PutStr(attrName, s.name)
+	}
+	if s.description != "" {
+		attributes.PutStr(attrDescription, s.description)
+	}
 	worst.put(attributes)
 	streams := attributes.PutEmptyMap(attrStreams)
 	for _, stream := range s.streams {

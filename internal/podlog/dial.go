@@ -31,6 +31,9 @@ func (c *Client) connect(ctx context.Context) (*connection, error) {
 	target := hostPort(c.Endpoint)
 	first := target
 	if through != nil {
+		if err := checkProxy(through); err != nil {
+			return nil, err
+		}
 		first = hostPort(through)
 	}
 	w, err := c.dialWire(ctx, first, through != nil)
@@ -67,7 +70,7 @@ func (c *Client) proxyURL() (*url.URL, error) {
 	through, err := c.Proxy(&asked)
 	if err != nil {
 		// The cause would repeat the URL with its password.
-		return nil, &Error{Op: "finding the proxy: the proxy of the environment is not a URL", Reason: ReasonProxy}
+		return nil, &Error{Op: "finding the proxy: the proxy of the environment is not a URL", Reason: ReasonProxyURL}
 	}
 	return through, nil
 }

@@ -18,18 +18,30 @@ import (
 
 // tunnel asks the proxy at the other end of conn to connect it with target.
 func tunnel(ctx context.Context, conn net.Conn, through *url.URL, target string) (net.Conn, error) {
-	switch through.Scheme {
-	case "http":
+	if through.Scheme == "http" {
 		return conn, connectTunnel(ctx, conn, through, target)
-	case "socks5", "socks5h":
-		return socksTunnel(ctx, conn, through, target)
-	default:
-		return nil, &Error{
-			Op:     "connecting through the proxy " + through.Redacted(),
-			Reason: ReasonProxy,
-			Err:    fmt.Errorf("a proxy's scheme is http or socks5, not %q", through.Scheme),
-		}
 	}
+	return socksTunnel(ctx, conn, through, target)
+}
+
+// checkProxy says whether the proxy is one that we can speak to.
+func checkProxy(through *url.URL) error {
+	switch through.Scheme {
+	case "http", "socks5", "socks5h":
+		return nil
+	}
+	return &Error{
+		Op:     "connecting through the proxy " + shown(through),
+		Reason: ReasonProxyURL,
+		Err:    fmt.Errorf("a proxy's scheme is http or socks5, not %q", through.Scheme),
+	}
+}
+
+// shown is a proxy's URL as it may be printed: without user and password, either of which can be a key.
+func shown(through *url.URL) string {
+	bare := *through
+	bare.User = nil
+	return bare.String()
 }
 
 // connectTunnel is HTTP's CONNECT (RFC 9110, 9.3.6).
@@ -47,7 +59,7 @@ func connectTunnel(ctx context.Context, conn net.Conn, through *url.URL, target 
 		request.Header.Set("Proxy-Authorization", "Basic "+credentials)
 		hidden = []string{credentials, password}
 	}
-	failed := &Error{Op: "CONNECT through the proxy " + through.Redacted(), Reason: ReasonProxy}
+	failed := &Error{Op: "CONNECT through the proxy " + shown(through), Reason: ReasonProxy}
 	if err := request.Write(conn); err != nil {
 		failed.Err = err
 		return failed
@@ -85,7 +97,7 @@ func socksTunnel(ctx context.Context, conn net.Conn, through *url.URL, target st
 		password, _ := user.Password()
 		auth = &proxy.Auth{User: user.Username(), Password: password}
 	}
-	failed := &Error{Op: "connecting through the proxy " + through.Redacted(), Reason: ReasonProxy}
+	failed := &Error{Op: "connecting through the proxy " + shown(through), Reason: ReasonProxy}
 	dialer, err := proxy.SOCKS5("tcp", hostPort(through), auth, connected{conn})
 	if err != nil {
 		failed.Err = err

@@ -296,3 +296,31 @@ type refusingAuthenticator struct {
 func (refusingAuthenticator) RoundTripper(http.RoundTripper) (http.RoundTripper, error) {
 	return nil, errors.New("cannot serve HTTP")
 }
+
+func TestAuth_anAuthenticatorThatBlocksHoldsNobody(t *testing.T) {
+	play(t, podsim.Options{}, func(s *scenario) {
+		release := make(chan struct{}) // of the bubble
+		s.t.Cleanup(func() { close(release) })
+		s.auth(&blockingAuthenticator{release: release})
+	}, func(s *scenario) {
+		event := s.state("Error")
+		assert.Equal(t, componentstatus.StatusRecoverableError, event.Status())
+		require.ErrorContains(s.t, event.Err(), "asking the extension")
+		s.elapse(time.Minute)
+		assert.Zero(t, s.stops(s.t.Context()), "the authenticator held the shutdown")
+	})
+}
+
+// blockingAuthenticator does not look at the context of what it is asked.
+type blockingAuthenticator struct {
+	component.StartFunc
+	component.ShutdownFunc
+	release chan struct{}
+}
+
+func (a *blockingAuthenticator) RoundTripper(http.RoundTripper) (http.RoundTripper, error) {
+	return roundTrip(func(*http.Request) (*http.Response, error) {
+		<-a.release
+		return nil, errors.New("too late")
+	}), nil
+}

@@ -45,13 +45,35 @@ func newCredentials(ctx context.Context, config *Config, host component.Host) (*
 	asked := *endpoint
 	asked.Scheme = strings.Replace(asked.Scheme, "ws", "http", 1)
 	ask := func(ctx context.Context) (http.Header, error) {
-		header, err := authenticate(ctx, transport, asked.String())
+		ctx, cancel := context.WithTimeout(ctx, config.HandshakeTimeout)
+		defer cancel()
+		header, err := inTime(ctx, func() (http.Header, error) { return authenticate(ctx, transport, asked.String()) })
 		if err != nil {
 			return nil, fmt.Errorf("asking the extension %q for the token: %w", auth.AuthenticatorID, err)
 		}
 		return header, nil
 	}
 	return &credentials{ask: ask, canChange: true}, nil
+}
+
+// inTime returns what ask does, or ctx's error when that ends before. An authenticator that does not look at its context
+// then holds nothing but the goroutine it was asked in.
+func inTime(ctx context.Context, ask func() (http.Header, error)) (http.Header, error) {
+	type answer struct {
+		header http.Header
+		err    error
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		header, err := ask()
+		answers <- answer{header, err}
+	}()
+	select {
+	case a := <-answers:
+		return a.header, a.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // authenticate returns the headers that the authenticator adds to a request.

@@ -52,6 +52,8 @@ type delivery struct {
 	collecting bool
 	// faulty: the newest state reported is a fault of the pipeline.
 	faulty bool
+	// discarded is how many records in a row the pipeline refused for good.
+	discarded int
 }
 
 // deliver hands on one batch. It returns nil when that is accepted, or refused for good and counted; errGaveUp when the
@@ -110,7 +112,7 @@ func (d *delivery) offer(ctx context.Context, records []record.Record) error {
 		if _, err := d.refused(fault, len(records)); err != nil {
 			return err
 		}
-		// Nothing changes now but by an answer, or at the deadline.
+		// There is no next attempt before an answer. Nothing changes now but by an answer, or at the deadline.
 		if deadline := d.outage.deadline(); !deadline.IsZero() {
 			blocked.Reset(time.Until(deadline))
 		}
@@ -151,7 +153,6 @@ func (d *delivery) refused(fault health.Fault, count int) (time.Duration, error)
 		zap.String("error.type", string(fault.Type)),
 		zap.Int("records", count),
 		zap.Int("attempt", d.outage.attempts),
-		zap.Duration("next_attempt_in", wait.Round(time.Millisecond)),
 	)
 	return wait, nil
 }
@@ -168,6 +169,10 @@ func (d *delivery) pause(wait time.Duration) bool {
 // accepted ends the pipeline's outage.
 func (d *delivery) accepted() {
 	d.outage.over()
+	if d.discarded > 0 {
+		d.logger.Error("the pipeline accepts records again; those that it refused for good are lost", zap.Int("records", d.discarded))
+		d.discarded = 0
+	}
 	if d.faulty && d.aside {
 		d.health.Clear(health.BackfillTrouble)
 	}
@@ -182,10 +187,11 @@ func (d *delivery) accepted() {
 func (d *delivery) discard(records []record.Record, err error) {
 	d.metrics.refused(len(records))
 	fault := health.PipelineDiscards(err)
-	if !d.faulty { // one line for a run of them
-		d.logger.Error("the pipeline refused records for good",
+	if d.discarded == 0 { // one line for a run of them, and one at its end
+		d.logger.Error("the pipeline refuses records for good",
 			zap.String("error", fault.Message), zap.String("error.type", string(fault.Type)), zap.Int("records", len(records)))
 	}
+	d.discarded += len(records)
 	// The pipeline answers, so its outage, if there was one, is over.
 	d.outage.over()
 	if !d.aside {

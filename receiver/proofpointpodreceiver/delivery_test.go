@@ -231,3 +231,24 @@ func TestDelivery_retriesSwitchedOffQuitsAtTheFirstRefusal(t *testing.T) {
 		assert.Equal(t, 1, s.sink.offers())
 	})
 }
+
+func TestDelivery_saysThatRecordsAreLostAlsoAfterTheyWereHeld(t *testing.T) {
+	play(t, podsim.Options{}, func(s *scenario) {
+		s.service.Generate(podlog.Message, 250)
+		s.sink.answers(refuse)
+	}, func(s *scenario) {
+		s.state("Error")
+		s.elapse(time.Minute)
+		s.sink.answers(func(context.Context, plog.Logs) error { return consumererror.NewPermanent(errBackendDown) })
+		s.until("two batches more", func() bool {
+			return s.metric("otelcol_proofpointpod_receiver_records_refused")["event_type=message"] == 250
+		})
+		assert.Equal(t, 1, s.logs.FilterMessage("the pipeline refuses records for good").Len(), "one line for a run of them")
+		s.sink.answers(nil)
+		s.service.Generate(podlog.Message, 5)
+		s.until("what came after", func() bool { return len(s.sink.bodies(podlog.Message)) == 5 })
+		end := s.logs.FilterMessageSnippet("those that it refused for good are lost").All()
+		require.Len(s.t, end, 1)
+		assert.EqualValues(t, 250, end[0].ContextMap()["records"])
+	})
+}

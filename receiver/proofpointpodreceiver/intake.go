@@ -14,6 +14,9 @@ const (
 	maxBatchRecords = 100
 	maxBatchBytes   = 1 << 20
 	maxBatchAge     = 100 * time.Millisecond
+
+	// keptRecords is for how many records the memory of a batch is kept.
+	keptRecords = 4 * maxBatchRecords
 )
 
 // intake turns the frames of a session into batches, without what was delivered before, hands them on, and tells the
@@ -119,6 +122,9 @@ func (in *intake) flush() error {
 	}
 	clear(in.batch)
 	in.batch = in.batch[:0]
+	if cap(in.batch) > keptRecords { // a frame of very many records is rare
+		in.batch = nil
+	}
 	in.batchBytes = 0
 	in.batchDue = time.Time{}
 	return nil

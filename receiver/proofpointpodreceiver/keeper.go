@@ -126,7 +126,7 @@ func (k *keeper) settle(err error) {
 		}
 		return
 	}
-	k.metrics.saveFailed()
+	k.metrics.saveFailures(1)
 	k.retryAt = time.Now().Add(storageRetry)
 	if k.failing {
 		return

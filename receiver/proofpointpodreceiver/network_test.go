@@ -386,7 +386,7 @@ func TestNetwork_proxyWantsCredentials(t *testing.T) {
 				event := s.state("Error")
 				assert.Equal(t, componentstatus.StatusPermanentError, event.Status())
 				assert.Equal(t, "ThirdPartyConfig", attr(event, "error.type"))
-				assert.ErrorContains(t, event.Err(), "the proxy wants credentials")
+				assert.ErrorContains(t, event.Err(), "the proxy refuses the credentials, or wants some")
 				s.elapse(time.Hour)
 				assert.Empty(t, s.service.Handshakes())
 				assert.NotContains(t, s.said(), wrong)

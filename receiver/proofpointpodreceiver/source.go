@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/receiver"
 	"go.opentelemetry.io/collector/receiver/receiverhelper"
+	"go.uber.org/zap"
 	"golang.org/x/net/http/httpproxy"
 
 	"github.com/proofpointpod/otelcol/internal/health"
@@ -61,6 +62,8 @@ func newSource(settings receiver.Settings, config *Config, next consumer.Logs) (
 	if err != nil {
 		return nil, err
 	}
+	// An error of ours tells what to do; a stack trace would bury that.
+	settings.Logger = settings.Logger.WithOptions(zap.AddStacktrace(zap.DPanicLevel))
 	return &source{config: config, settings: settings, next: next, obs: obs, metrics: metrics}, nil
 }
 
@@ -70,6 +73,7 @@ func (s *source) Start(ctx context.Context, host component.Host) error {
 	s.health = health.NewSource(s.config.SupportedEvents, func(event *componentstatus.Event) {
 		componentstatus.ReportStatus(host, event)
 	})
+	s.health.Describe(s.config.sourceName(s.settings.ID), s.config.Description)
 	s.health.Started()
 
 	credentials, err := newCredentials(ctx, s.config, host)
@@ -129,6 +133,7 @@ func (s *source) Shutdown(ctx context.Context) error {
 	ctx, drain, cancel := shutdownContexts(ctx)
 	defer cancel()
 	s.health.Stopping()
+	s.settings.Logger.Info("finishing: sessions are closed, and what the service has still sent is handed on; this takes 10 seconds at the most")
 	s.stop()
 	ended := context.AfterFunc(drain, s.abort)
 	for _, parts := range s.streams {

@@ -101,6 +101,7 @@ func (s *stream) collect(auth http.Header) error {
 	defer context.AfterFunc(s.stop, session.Finish)()
 
 	s.health.Is(health.Collecting)
+	s.logger.Info("collecting", zap.String("state", string(health.Collecting)))
 	s.intake.delivery.collecting = true
 	ended := session.Receive(s.abort, s)
 	s.intake.delivery.collecting = false
@@ -131,7 +132,7 @@ func (s *stream) begin(session *podlog.Session) {
 	s.intake.begin()
 	s.health.Is(health.Authenticated)
 	s.metrics.opened(session)
-	s.logger.Info("session opened", zap.String("state", string(health.Authenticated)))
+	s.logger.Info("the service has accepted the handshake", zap.String("state", string(health.Authenticated)))
 	if apart := s.clock.set(session.Date(), session.Opened()); apart != 0 {
 		s.logger.Warn("this machine's clock and the service's differ by more than a minute; gaps are reckoned by the service's",
 			zap.Duration("service_is_ahead_by", apart))
@@ -247,7 +248,7 @@ func (s *stream) recover(err error, auth http.Header) bool {
 		if fault.NewTokenHelps && s.credentials.canChange {
 			return s.awaitNewToken(fault, auth)
 		}
-		s.quit(fault, "The source has to be updated: correct the configuration and reload the collector.")
+		s.quit(fault, "It is not tried again: correct the configuration, check it with the collector's validate command, and restart the collector; a reload (SIGHUP) will do if the value does not come from the environment.")
 		return false
 	}
 	wait, giveUp := s.outage.failed(time.Now(), retryAfter)

@@ -60,10 +60,20 @@ func newStreamMetrics(builder *metadata.TelemetryBuilder, stream *health.Stream,
 		clock:     c,
 		since:     time.Now(),
 	}
+	m.begin()
 	for _, state := range health.States() {
 		m.states[state] = m.with(attrState, string(state))
 	}
 	return m
+}
+
+// begin makes the counters of losses and trouble known at 0, so that an alert can tell none from not known.
+func (m *streamMetrics) begin() {
+	m.refused(0)
+	m.saveFailures(0)
+	for _, problem := range []record.Problem{record.InvalidJSON, record.Truncated} {
+		m.builder.ProofpointpodReceiverRecordsProblem.Add(context.Background(), 0, m.with(attrProblem, string(problem)))
+	}
 }
 
 // with are the stream's labels and one more.
@@ -221,9 +231,9 @@ func (m *streamMetrics) windowRead(complete bool) {
 		metric.WithAttributeSet(attribute.NewSet(m.eventType, attribute.Bool(attrComplete, complete))))
 }
 
-// saveFailed counts a save, or an attempt to read the storage, that failed.
-func (m *streamMetrics) saveFailed() {
-	m.builder.ProofpointpodReceiverSaveFailures.Add(context.Background(), 1, m.labels)
+// saveFailures counts saves, and attempts to read the storage, that failed.
+func (m *streamMetrics) saveFailures(count int64) {
+	m.builder.ProofpointpodReceiverSaveFailures.Add(context.Background(), count, m.labels)
 }
 
 // collected counts records of a live session that were handed on.

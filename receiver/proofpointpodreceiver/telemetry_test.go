@@ -3,6 +3,7 @@ package proofpointpodreceiver
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -42,6 +43,10 @@ func (s *scenario) metric(name string) map[string]float64 {
 	switch data := metric.Data.(type) {
 	case metricdata.Sum[int64]:
 		put(values, data.DataPoints)
+		maps.DeleteFunc(values, func(_ string, value float64) bool { return value == 0 })
+		if len(values) == 0 {
+			return nil
+		}
 	case metricdata.Gauge[int64]:
 		put(values, data.DataPoints)
 	case metricdata.Gauge[float64]:
@@ -64,6 +69,21 @@ func labels(set attribute.Set) string {
 		list = append(list, fmt.Sprintf("%s=%s", label.Key, label.Value.String()))
 	}
 	return strings.Join(list, " ")
+}
+
+func TestTelemetry_lossesAreKnownWhenThereAreNone(t *testing.T) {
+	play(t, podsim.Options{}, nil, func(s *scenario) {
+		s.state("Collecting")
+		for name, count := range map[string]int{"records_refused": 1, "records_problem": 2, "save_failures": 1} {
+			metric, err := s.telemetry.GetMetric("otelcol_proofpointpod_receiver_" + name)
+			require.NoError(s.t, err)
+			points := metric.Data.(metricdata.Sum[int64]).DataPoints
+			assert.Len(t, points, count, name)
+			for _, point := range points {
+				assert.Zero(t, point.Value, name)
+			}
+		}
+	})
 }
 
 func TestTelemetry_records(t *testing.T) {
