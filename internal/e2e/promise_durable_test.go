@@ -254,7 +254,7 @@ service:
 `
 	}, func(r *rig) {
 		r.collect()
-		r.waitSaid("session opened", 1)
+		r.waitLive(podlog.Message)
 		r.Generate(podlog.Message, 5000)
 		r.waitSaid("the position is not saved; records keep flowing", 1)
 		r.waitArrivedSome()

@@ -27,8 +27,10 @@ const (
 	memory = time.Minute
 	// shortMemory is for those tests. Half of it is the longest that a live session may be away for the archive.
 	shortMemory = 8 * time.Second
+	// batch is the batch processor's timeout: so long that positions are saved while it holds records.
+	batch = 3 * time.Second
 	// unflushed is unflushed_window of a rig with a batch processor.
-	unflushed = 2 * time.Second
+	unflushed = batch + time.Second
 	// unsaved is how long before a kill the position can have been saved last: a second, whole seconds in what is
 	// saved, and a machine that is busy.
 	unsaved = 3 * time.Second
@@ -165,13 +167,13 @@ receivers:
     backfill:
       server_memory: %s
       archive_delay: 2s
-      margin: 1s
+      margin: 10s
     retry_on_failure:
       initial_interval: 100ms
       max_interval: 1s
 processors:
   batch:
-    timeout: 1s
+    timeout: %s
 exporters:
   otlp_http:
     retry_on_failure:
@@ -190,7 +192,7 @@ service:
               prometheus:
                 host: %s
                 port: %s
-`, r.url, r.caFile, strings.Join(types, ", "), r.unflushed, r.rigOptions.service.Memory, host, port)
+`, r.url, r.caFile, strings.Join(types, ", "), r.unflushed, r.rigOptions.service.Memory, batch, host, port)
 }
 
 // stop ends the collector in order.

@@ -38,7 +38,7 @@ func TestMakeRun_showsRecordsArriveAndEndsWithCtrlC(t *testing.T) {
 
 func TestRun_endsInOrderOnSIGTERM(t *testing.T) {
 	run := start(t, root(t), []string{"POD_DATA_DIR=" + t.TempDir()}, binary(t, "run"))
-	run.waitFor("session opened")
+	run.waitFor("the service has accepted the handshake")
 	run.stop()
 	assert.Contains(t, run.out.String(), "The collector has stopped.")
 }
@@ -46,7 +46,7 @@ func TestRun_endsInOrderOnSIGTERM(t *testing.T) {
 func TestRun_endsWhenTheSimulatorDies(t *testing.T) {
 	data := t.TempDir()
 	run := start(t, root(t), []string{"POD_DATA_DIR=" + data}, binary(t, "run"))
-	run.waitFor("session opened")
+	run.waitFor("the service has accepted the handshake")
 	text, err := os.ReadFile(filepath.Join(data, "podsim.json"))
 	require.NoError(t, err)
 	var simulator struct {
@@ -85,7 +85,7 @@ func TestRun_takesOtherPortsWhereTheUsualOnesAreTaken(t *testing.T) {
 		}
 	}
 	run := start(t, root(t), []string{"POD_DATA_DIR=" + t.TempDir()}, binary(t, "run"))
-	run.waitFor("session opened")
+	run.waitFor("the service has accepted the handshake")
 	run.stop()
 	assert.NotContains(t, run.out.String(), "http://localhost:")
 }
