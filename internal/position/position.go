@@ -165,6 +165,8 @@ type Opened struct {
 	Gap *Gap
 	// Reason says why, in a few words.
 	Reason string
+	// Pause is a pause in doubt that has become a gap; nil: there was none.
+	Pause *Gap
 }
 
 // ReadBackTo changes Options.Since, when it is known what time it is at the service. It counts for the next Begin.
@@ -188,8 +190,8 @@ func (p *Position) Begin(now time.Time) Opened {
 	if p.begun.IsZero() {
 		p.begun = now
 	}
-	p.confirm() // a doubt that is left over from another session is not resolved by this one
-	var opened Opened
+	// A doubt that is left over from another session is not resolved by this one.
+	opened := Opened{Pause: p.confirm()}
 	from, reason := p.suspect, "the last session, or the process, did not end in order"
 	switch {
 	case p.safe.IsZero() && !p.options.Since.IsZero():
@@ -198,7 +200,7 @@ func (p *Position) Begin(now time.Time) Opened {
 		from, reason = p.safe, "away for longer than the service remembers (backfill.server_memory)"
 	}
 	if !from.IsZero() && from.Before(now) {
-		opened = Opened{Gap: &Gap{From: from, To: now}, Reason: reason}
+		opened.Gap, opened.Reason = &Gap{From: from, To: now}, reason
 		p.gaps.add(*opened.Gap)
 		// What came before is in the gap now.
 		p.safe = now

@@ -92,6 +92,8 @@ func newStream(set *streamSettings, t podlog.EventType, host component.Host) (*s
 		stop:        set.stop,
 		abort:       set.abort,
 	}
+	live := parts.stream
+	live.intake.look = func(fresh []record.Record) { live.judge(live.pauses.record(fresh, live.clock.now())) }
 	parts.keeper = &keeper{
 		position: where, open: open, health: health, metrics: metrics, logger: logger, clock: set.clock,
 		found: parts.stream.opened,

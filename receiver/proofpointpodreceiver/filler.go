@@ -280,8 +280,7 @@ func showGaps(h *health.Stream, p *position.Position) {
 
 // Frame implements [podlog.Handler].
 func (f *filler) Frame(data []byte, truncated bool) error {
-	_, err := f.intake.take(data, truncated)
-	return err
+	return f.intake.take(data, truncated)
 }
 
 // Due implements [podlog.Handler].

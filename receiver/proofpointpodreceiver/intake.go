@@ -29,6 +29,8 @@ type intake struct {
 	clock     *clock
 	// archive: the frames are the archive's, not a live session's.
 	archive bool
+	// look, if there is one, sees the new records of each frame before they are handed on.
+	look func([]record.Record)
 
 	batch      []record.Record
 	batchBytes int
@@ -45,15 +47,14 @@ type tally struct {
 	last time.Time
 }
 
-// take reads a frame. It returns the records in it that are new, which are valid until the next call of a method; a
-// batch that is full has been handed on.
-func (in *intake) take(data []byte, truncated bool) ([]record.Record, error) {
+// take reads a frame, and hands on the batch if that is full.
+func (in *intake) take(data []byte, truncated bool) error {
 	now := time.Now()
 	before := len(in.batch)
 	in.batch = record.Split(in.eventType, in.batch, data, truncated, now)
 	came := in.batch[before:]
 	if len(came) == 0 {
-		return nil, nil
+		return nil
 	}
 	in.records += len(came)
 	in.last = now
@@ -63,7 +64,10 @@ func (in *intake) take(data []byte, truncated bool) ([]record.Record, error) {
 	fresh := in.sift(before)
 	in.fresh += len(fresh)
 	if len(fresh) == 0 {
-		return nil, nil
+		return nil
+	}
+	if in.look != nil {
+		in.look(fresh)
 	}
 	for i := range fresh {
 		in.batchBytes += len(fresh[i].Body)
@@ -72,9 +76,9 @@ func (in *intake) take(data []byte, truncated bool) ([]record.Record, error) {
 		in.batchDue = now.Add(maxBatchAge)
 	}
 	if len(in.batch) < maxBatchRecords && in.batchBytes < maxBatchBytes {
-		return fresh, nil
+		return nil
 	}
-	return fresh, in.flush()
+	return in.flush()
 }
 
 // sift drops from the batch, from an index on, what was delivered before or is on its way, and returns the rest.

@@ -151,7 +151,16 @@ func (s *stream) opened(found position.Opened) {
 		s.logger.Warn("gap opened: records may have been missed, and are read from the archive",
 			zap.Time("from", found.Gap.From), zap.Time("to", found.Gap.To), zap.String("reason", found.Reason))
 	}
+	s.openedForPause(found.Pause)
 	showGaps(s.health, s.position)
+}
+
+// openedForPause reports the gap that a pause has become, if it has.
+func (s *stream) openedForPause(gap *position.Gap) {
+	if gap != nil {
+		s.logger.Warn("gap opened: while the archive was read, records may have been missed",
+			zap.Time("from", gap.From), zap.Time("to", gap.To))
+	}
 }
 
 // fill reads the window that the live session pauses for.
@@ -171,12 +180,9 @@ func (s *stream) fill() error {
 // Frame implements [podlog.Handler].
 func (s *stream) Frame(data []byte, truncated bool) error {
 	came := s.intake.records
-	fresh, err := s.intake.take(data, truncated)
+	err := s.intake.take(data, truncated)
 	if s.intake.records > came {
 		s.outage.over()
-	}
-	if err == nil {
-		s.judge(s.pauses.record(fresh, s.clock.now()))
 	}
 	return err
 }
@@ -229,11 +235,8 @@ func (s *stream) judge(v verdict) {
 	case pauseHarmless, pauseTrusted:
 		s.position.Trust()
 	case pauseSuspicious, pauseHarmful:
-		if gap := s.position.Confirm(); gap != nil {
-			s.logger.Warn("gap opened: while the archive was read, records may have been missed",
-				zap.Time("from", gap.From), zap.Time("to", gap.To))
-			showGaps(s.health, s.position)
-		}
+		s.openedForPause(s.position.Confirm())
+		showGaps(s.health, s.position)
 		if v == pauseHarmful {
 			s.filler.needSecondToken("an archive session moves the position of the live session, so no more is read with the one token")
 		}
