@@ -12,15 +12,13 @@ import (
 	"github.com/proofpointpod/otelcol/internal/podsim"
 )
 
-// manifest is the least that a user writes to have the receiver in a collector of their own, outside the repository.
+// manifest is the least that a user writes to have the receiver in a collector of their own, outside the repository. The
+// lines for the receiver are those of README.md.
 const manifest = `
 dist:
   name: mycollector
   output_path: %s
-receivers:
-  - gomod: github.com/proofpointpod/otelcol v0.0.0
-    import: github.com/proofpointpod/otelcol/receiver/proofpointpodreceiver
-    path: %s
+%s
 exporters:
   - gomod: github.com/open-telemetry/opentelemetry-collector-contrib/exporter/fileexporter v0.161.0
 providers:
@@ -55,7 +53,7 @@ func TestBuild_theReceiverFitsIntoACollectorOfOnesOwn(t *testing.T) {
 	dir := t.TempDir()
 	ocb := binary(t, filepath.Join("tools", "builder"))
 	built := start(t, dir, append(os.Environ(), "GOFLAGS=-buildvcs=false", "GOWORK=off"), ocb, "--skip-strict-versioning=false",
-		"--config="+file(t, "manifest.yaml", fmt.Sprintf(manifest, dir, root(t))))
+		"--config="+file(t, "manifest.yaml", fmt.Sprintf(manifest, dir, manifestLines(t))))
 	require.Zero(t, built.exitCode())
 
 	s := startService(t, podsim.Options{})

@@ -12,12 +12,11 @@ import (
 // ready is what a collector prints when all its components have started.
 const ready = "Everything is ready."
 
-// startCollector starts the built collector with a configuration that we ship, aimed at the simulated service. What
-// differs from what users run is where the service is, ports, and waits that are too long for a test; extra is YAML that
-// comes on top of it.
-func startCollector(t *testing.T, s *service, configFile, dataDir, extra string, env ...string) *process {
+// aim writes a configuration that aims another one at the simulated service, and returns its path. What differs from what
+// users run is where the service is, ports, and waits that are too long for a test.
+func aim(t *testing.T, s *service) string {
 	t.Helper()
-	aim := fmt.Sprintf(`
+	return file(t, "aim.yaml", fmt.Sprintf(`
 receivers:
   proofpointpod:
     endpoint: %s
@@ -33,10 +32,16 @@ service:
   telemetry:
     metrics:
       level: none
-`, s.url, s.caFile)
+`, s.url, s.caFile))
+}
+
+// startCollector starts the built collector with a configuration that we ship, aimed at the simulated service; extra is
+// YAML that comes on top of it.
+func startCollector(t *testing.T, s *service, configFile, dataDir, extra string, env ...string) *process {
+	t.Helper()
 	args := []string{
 		"--config=" + configFile,
-		"--config=" + file(t, "aim.yaml", aim),
+		"--config=" + aim(t, s),
 		featureGate,
 	}
 	if extra != "" {

@@ -16,24 +16,24 @@ import (
 
 // exitCode fails where a program has left a process behind, so all of these tests hold that none is left.
 
-func TestMakeRun_showsRecordsArriveAndEndsWithCtrlC(t *testing.T) {
+// makeRun types a command line that is `make run`, waits until records arrive, ends it by Ctrl-C, and returns what it
+// printed.
+func makeRun(t *testing.T, line string, env ...string) string {
+	t.Helper()
 	data := t.TempDir()
-	run := start(t, root(t), []string{"POD_DATA_DIR=" + data}, "make", "run")
-	run.waitFor("the collector runs on a simulator")
+	run := typed(t, root(t), line, append(env, "POD_DATA_DIR="+data)...)
 	run.waitFor(ready)
 	run.waitFor(`"log records": 1000`)
 	records := &recordFile{t: t, path: filepath.Join(data, "records.json")}
 	records.waitCount(1000)
-	_, page, _ := strings.Cut(run.out.String(), "health    ")
-	page, _, _ = strings.Cut(page, "\n")
-	eventually(t, func() bool {
-		return receiverStatus(t, get(t, page)).Attributes.State == "Collecting"
-	}, func() string { return string(get(t, page)) })
+	_, page, _ := strings.Cut(run.out.String(), "health    http://")
+	page, _, _ = strings.Cut(page, "/")
+	waitState(t, page, "Collecting")
 
-	require.NoError(t, syscall.Kill(-run.cmd.Process.Pid, syscall.SIGINT), "what Ctrl-C does")
-	run.exitCode() // that of make, which Ctrl-C interrupts, too
+	ctrlC(run)
 	assert.Contains(t, run.out.String(), "Shutdown complete.")
 	assert.Contains(t, run.out.String(), "The collector has stopped.")
+	return run.out.String()
 }
 
 func TestRun_endsInOrderOnSIGTERM(t *testing.T) {
