@@ -20,7 +20,7 @@ const soakSeeds = "PROOFPOINTPOD_SOAK_SEEDS"
 // The promise as a whole: whatever happens, and in whatever order, every record arrives, and none twice but those that a
 // kill allows.
 func TestPromise_randomSchedule(t *testing.T) {
-	seeds, steps := 4, 80
+	seeds, steps := 2, 60
 	if text := os.Getenv(soakSeeds); text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil {

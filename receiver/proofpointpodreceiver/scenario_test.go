@@ -137,15 +137,19 @@ func (s *scenario) elapse(d time.Duration) {
 	synctest.Wait()
 }
 
-// until waits for a condition, for two hours at the most.
+// until waits for a condition, for two hours at the most. It looks ten times a second, and after a minute once.
 func (s *scenario) until(what string, condition func() bool) {
 	s.t.Helper()
-	for range 2 * 60 * 60 * 10 {
+	for began := time.Now(); time.Since(began) < 2*time.Hour; {
 		synctest.Wait()
 		if condition() {
 			return
 		}
-		<-time.After(100 * time.Millisecond)
+		step := 100 * time.Millisecond
+		if time.Since(began) >= time.Minute {
+			step = time.Second
+		}
+		<-time.After(step)
 	}
 	require.FailNow(s.t, "waited two hours in vain", "for %s\nstatus: %v\nlog:\n%s", what, s.host.last(), s.said())
 }

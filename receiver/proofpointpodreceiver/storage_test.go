@@ -38,6 +38,7 @@ type memoryStorage struct {
 }
 
 func newMemoryStorage(t *testing.T) *memoryStorage {
+	t.Helper()
 	return &memoryStorage{t: t, stores: map[string]map[string][]byte{}, open: map[string]*memoryClient{}}
 }
 
