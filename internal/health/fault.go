@@ -89,7 +89,7 @@ func Of(err *podlog.Error) Fault {
 func NoToken() Fault {
 	return Fault{
 		Type: ThirdPartyConfig, Label: "no_token", NewTokenHelps: true,
-		Message: "the authenticator that auth names has no token: check its configuration, and that its token file exists, is readable and not empty. bearertokenauth gives up on a file that it could not read at the start: then restart the collector once the file is there, or set wait_for_token_file",
+		Message: "the authenticator that auth names has no token: check its configuration, and that its token file exists, is readable and not empty. bearertokenauth gives up on a file that it could not read at the start, unless its retry_on_failure is enabled: then restart the collector once the file is there",
 	}
 }
 
