@@ -62,7 +62,7 @@ func TestAuth_tokenFileThatComesLateStartsTheSource(t *testing.T) {
 	collector, records, health := startWithTokenFile(t, s, path)
 	status := waitState(t, health, "Error")
 	assert.Equal(t, "StatusRecoverableError", status.Status)
-	assert.Contains(t, status.Error, "token file exists")
+	assert.Contains(t, status.Error, "has no token")
 	assert.Empty(t, s.Handshakes(), "it connected without a token")
 
 	require.NoError(t, os.WriteFile(path, []byte(podsim.Token+"\n"), 0o600))

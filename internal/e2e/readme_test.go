@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -189,11 +191,12 @@ func TestReadme_commandsDoWhatItSays(t *testing.T) {
 			delete(tries, line)
 		}
 	}
-	assert.Empty(t, tries, "README.md does not have these commands any more")
+	assert.Empty(t, slices.Collect(maps.Keys(tries)), "README.md does not have these commands any more")
 }
 
 // tryClone clones this repository in place of the public one.
 func tryClone(t *testing.T, line string) {
+	t.Helper()
 	gitConfig := fmt.Sprintf("[url %q]\n\tinsteadOf = https://github.com/proofpointpod/otelcol\n[safe]\n\tdirectory = *\n", root(t))
 	clone := start(t, t.TempDir(), []string{
 		"GIT_CONFIG_GLOBAL=" + file(t, "gitconfig", gitConfig),
@@ -204,6 +207,7 @@ func tryClone(t *testing.T, line string) {
 }
 
 func tryMakeRun(t *testing.T, line string) {
+	t.Helper()
 	said := makeRun(t, line)
 	// The address of a page, and the folder, are not those of README.md in a test.
 	address := regexp.MustCompile(`http://[^/]+|\S*records\.json`)
@@ -215,6 +219,7 @@ func tryMakeRun(t *testing.T, line string) {
 
 // tryMakeRunOnService leads logstream.proofpoint.com to the simulator: by a proxy, and a CA in place of the system's.
 func tryMakeRunOnService(t *testing.T, line string) {
+	t.Helper()
 	if runtime.GOOS == "darwin" {
 		t.Skip("SSL_CERT_FILE, which makes the simulator trusted, is not heard there")
 	}
@@ -228,6 +233,7 @@ func tryMakeRunOnService(t *testing.T, line string) {
 }
 
 func tryOTLP(t *testing.T, line string) {
+	t.Helper()
 	s := startService(t, podsim.Options{})
 	b := startBackend(t)
 	s.Generate(podlog.Message, 10)
@@ -239,6 +245,7 @@ func tryOTLP(t *testing.T, line string) {
 }
 
 func tryHealth(t *testing.T, line string) {
+	t.Helper()
 	s := startService(t, podsim.Options{})
 	health := freeAddress(t)
 	ports := file(t, "ports.yaml", onPorts(health, freeAddress(t), freeAddress(t)))
@@ -250,6 +257,7 @@ func tryHealth(t *testing.T, line string) {
 }
 
 func tryHealthWithOTLP(t *testing.T, line string) {
+	t.Helper()
 	s := startService(t, podsim.Options{})
 	b := startBackend(t)
 	s.Generate(podlog.Message, 10)
@@ -264,6 +272,7 @@ func tryHealthWithOTLP(t *testing.T, line string) {
 
 // tryReplay aims a collector at the simulator with the settings that README.md names, but for the port.
 func tryReplay(t *testing.T, line string) {
+	t.Helper()
 	dir := folder(t)
 	sent := capture(t, filepath.Join(dir, "captured.json"))
 	simulator, s := startSimulator(t, dir, line)
