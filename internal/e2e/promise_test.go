@@ -167,6 +167,23 @@ func TestPromise_killRightAfterTheStart(t *testing.T) {
 	})
 }
 
+// A stream has long been quiet when the collector is killed: what it had accepted is known to be out of memory.
+func TestPromise_killOfAQuietStream(t *testing.T) {
+	play(t, func(o *rigOptions) {
+		o.service.EventTypes = []podlog.EventType{podlog.Message, podlog.Maillog}
+		o.service.Rate = map[podlog.EventType]float64{podlog.Maillog: 20}
+	}, func(r *rig) {
+		r.collect()
+		r.Generate(podlog.Message, 50)
+		r.waitArrived()
+		r.waitProduced(int(20 * (unflushed + unsaved).Seconds()))
+		r.kill()
+		r.collect()
+		r.waitSaid(opened, 2)
+		r.assertKept()
+	})
+}
+
 // The archive sends records twice and out of order, drops its sessions, one of them midway.
 func TestPromise_archiveRepeatsAndBreaksOff(t *testing.T) {
 	play(t, func(o *rigOptions) {

@@ -320,6 +320,7 @@ func (r *rig) assertKept() figures {
 	for _, one := range repeated {
 		if !r.beforeKill(one.read) {
 			early++
+			r.t.Logf("repeated, though read at %v; kills at %v", one.read, r.kills)
 		}
 	}
 	assert.Zero(r.t, missing, "records are lost")

@@ -222,7 +222,10 @@ func oldest(a, b time.Time) time.Time {
 func (p *Position) NeedsSave(now time.Time) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.loaded && (p.changed || now.Sub(p.saved) >= lifeInterval)
+	// What was accepted less than Options.Unflushed before the newest save is read again if the process is killed. So a
+	// stream that has become quiet is saved on until that is none of it.
+	unflushed := p.options.Unflushed > 0 && now.After(p.saved) && p.saved.Sub(p.accepted) <= p.options.Unflushed+time.Second
+	return p.loaded && (p.changed || unflushed || now.Sub(p.saved) >= lifeInterval)
 }
 
 // Save writes what is new since the last save, in one transaction. One goroutine at a time calls it, and only after

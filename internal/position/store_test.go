@@ -251,11 +251,14 @@ func TestNeedsSave(t *testing.T) {
 		assert.True(t, s.NeedsSave(noon()), name)
 	}
 
-	s.now = noon()
+	s.now = at(12, 5)
 	s.save()
-	s.Alive(at(12, 1).Add(-time.Second), true)
-	assert.False(t, s.NeedsSave(at(12, 1).Add(-time.Second)), "a sign of life can wait")
-	assert.True(t, s.NeedsSave(at(12, 1)), "for a minute")
+	assert.True(t, s.NeedsSave(at(12, 5).Add(time.Second)), "what was accepted at noon would be read again after a kill")
+	s.now = at(12, 6)
+	s.save()
+	s.Alive(at(12, 7).Add(-time.Second), true)
+	assert.False(t, s.NeedsSave(at(12, 7).Add(-time.Second)), "a sign of life can wait")
+	assert.True(t, s.NeedsSave(at(12, 7)), "for a minute")
 }
 
 func TestLoad_storageThatFails(t *testing.T) {
