@@ -36,6 +36,8 @@ type arrival struct {
 	times int
 	// read is when the receiver read the frame of the copy that it read first.
 	read time.Time
+	// came is when the first copy arrived.
+	came time.Time
 }
 
 func startFarEnd(t *testing.T) *farEnd {
@@ -121,6 +123,9 @@ func (f *farEnd) take(records []received) (status int, hang <-chan struct{}) {
 	for _, r := range records {
 		id, read := identityOf(text(r.record.Body())), r.record.ObservedTimestamp().AsTime()
 		one := f.arrived[id]
+		if one.times == 0 {
+			one.came = time.Now()
+		}
 		if one.times == 0 || read.Before(one.read) {
 			one.read = read
 		}

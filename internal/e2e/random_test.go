@@ -113,7 +113,7 @@ func newSchedule(t *testing.T, seed uint64, durably bool) *schedule {
 		{"drop", s.drop},
 		{"lose", s.lose},
 		{"freeze", s.freeze},
-		{"close", s.closeInOrder},
+		{"close", s.restartService},
 		{"refuse", s.refuse},
 		{"outage", s.outage},
 		{"restart", s.restart},
@@ -187,8 +187,12 @@ func (s *schedule) freeze() {
 	s.rig.DropAll(podsim.Reset)
 }
 
-func (s *schedule) closeInOrder() {
-	s.rig.Drop(s.eventType(), podsim.Close)
+// restartService lets a session end by a close frame as of a service that restarts. It may be one of the archive, which
+// would say of itself that it is complete by another.
+func (s *schedule) restartService() {
+	eventType := s.eventType()
+	s.rig.Plan(podsim.Step{Type: eventType, Do: podsim.Close, Code: 1012, Records: 1 + s.random.IntN(20)})
+	s.rig.Drop(eventType, podsim.Drop)
 	s.pass(100*time.Millisecond, time.Second)
 }
 
