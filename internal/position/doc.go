@@ -4,7 +4,7 @@
 //
 // # What is certain
 //
-// A stream is sure of everything that reached the service before a moment, [Position.Safe]: records accepted by the
+// A stream is sure of everything that reached the service before a moment, called safe: records accepted by the
 // pipeline move it, and signs of life of a session that has nothing more to send. When a live session begins, either
 // it goes on where that certainty ended, or there is a gap from there to the handshake. Gaps are read from the archive,
 // hour by hour, and what was accepted before is recognised by its identity.

@@ -95,7 +95,7 @@ func (p *Position) Claim(id uint64) bool {
 	return true
 }
 
-// Missed says whether a record from the archive, which Claim took for new, is one that was missed. Where identities
+// Missed says whether a record from the archive can be one that was missed; Claim says whether it is new. Where identities
 // from so far back are forgotten, only its `ts` can tell: it has to lie in an open gap.
 func (p *Position) Missed(ts time.Time) bool {
 	p.mu.Lock()

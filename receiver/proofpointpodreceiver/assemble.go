@@ -89,6 +89,7 @@ func newStream(set *streamSettings, t podlog.EventType, host component.Host) (*s
 		clock:       set.clock,
 		outage:      newOutage(config.RetryOnFailure),
 		since:       config.since,
+		stored:      open != nil,
 		stop:        set.stop,
 		abort:       set.abort,
 	}

@@ -16,7 +16,11 @@ const (
 // is without monotonic part, which stands still while a machine sleeps. Safe for concurrent use.
 type clock struct {
 	offset atomic.Int64 // service minus ours, in nanoseconds
+	heard  atomic.Bool  // set was called
 }
+
+// known says whether the service has said its time, or that it does not, at a handshake.
+func (c *clock) known() bool { return c.heard.Load() }
 
 // now is the service's time.
 func (c *clock) now() time.Time { return c.at(time.Now()) }
@@ -29,6 +33,7 @@ func (c *clock) at(t time.Time) time.Time {
 // set relates the clocks by a `Date` that was read at a moment of our clock. It returns the difference if that has
 // become, or changed and is still, more than a minute; else 0.
 func (c *clock) set(date, read time.Time) time.Duration {
+	defer c.heard.Store(true)
 	if date.IsZero() {
 		return 0
 	}

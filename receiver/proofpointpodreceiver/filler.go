@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"time"
 
@@ -76,6 +77,9 @@ func (f *filler) run() {
 	f.intake.delivery.open()
 	defer f.intake.delivery.close()
 	for pause(f.stop, fillerPoll) {
+		if !f.clock.known() {
+			continue // what is due, and what is too old, is reckoned by the service's clock
+		}
 		f.expire()
 		w, ok := f.next()
 		if !ok {
@@ -113,6 +117,22 @@ func (f *filler) expire() {
 	}
 	if len(gone) > 0 {
 		f.showGaps()
+		f.forget()
+	}
+}
+
+// forget drops what is known of windows that need not be read any more.
+func (f *filler) forget() {
+	needed := map[int64]bool{}
+	for _, w := range f.position.Windows() {
+		needed[w.Start.Unix()] = true
+	}
+	maps.DeleteFunc(f.pauses, func(start int64, _ time.Duration) bool { return !needed[start] })
+	maps.DeleteFunc(f.barren, func(start int64, _ barren) bool { return !needed[start] })
+	hopeless := len(f.hopeless)
+	maps.DeleteFunc(f.hopeless, func(start int64, _ bool) bool { return !needed[start] })
+	if hopeless > 0 && len(f.hopeless) == 0 {
+		f.health.Clear(health.BackfillTrouble)
 	}
 }
 

@@ -86,11 +86,7 @@ func (in *intake) sift(from int) []record.Record {
 	kept := from
 	for i := from; i < len(in.batch); i++ {
 		r := &in.batch[i]
-		if !in.position.Claim(r.ID) {
-			continue
-		}
-		if in.archive && !in.position.Missed(serviceTime(r)) {
-			in.position.Release(r.ID)
+		if in.archive && !in.position.Missed(serviceTime(r)) || !in.position.Claim(r.ID) {
 			continue
 		}
 		in.batch[kept] = *r

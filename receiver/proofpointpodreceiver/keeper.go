@@ -21,7 +21,7 @@ const (
 )
 
 // keeper keeps the position of a stream in storage: it reads it at the start, saves what is new once a second, and
-// closes the storage client at the end. All of it but start runs in one goroutine, which nobody waits for but
+// closes the storage client at the end. All of it but the first keep runs in one goroutine, which nobody waits for but
 // Shutdown: storage that fails or hangs costs repeats after a restart, and never stops the stream.
 type keeper struct {
 	position *position.Position
@@ -137,7 +137,7 @@ func (k *keeper) settle(err error) {
 	k.logger.Warn("the position is not saved; records keep flowing", zap.String("error", fault.Message))
 }
 
-// close saves for the last time and closes the client. The stream has ended; orderly says that it did in order.
+// close saves for the last time and closes the client. The stream has ended.
 func (k *keeper) close(ctx context.Context) {
 	k.position.Close()
 	if k.client == nil {

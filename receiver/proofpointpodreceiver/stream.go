@@ -40,6 +40,8 @@ type stream struct {
 	outage      *outage // of the service
 	// since is from when on the first start reads the archive, if it is now.
 	since func(now time.Time) time.Time
+	// stored: there is storage.
+	stored bool
 
 	stop  context.Context //nolint:containedctx // ended: finish in order
 	abort context.Context //nolint:containedctx // ended: return at once
@@ -118,7 +120,9 @@ func (s *stream) collect(auth http.Header) error {
 	if time.Since(session.Opened()) >= healthyAfter {
 		s.outage.over()
 	}
-	if s.pausing && orderly && s.stop.Err() == nil {
+	// However the service took our close frame, the slot is free for the archive, or will be; what it has not said in
+	// order is suspected.
+	if s.pausing && why != nil && s.stop.Err() == nil {
 		return errPaused
 	}
 	return ended
@@ -138,7 +142,10 @@ func (s *stream) begin(session *podlog.Session) {
 			zap.Duration("service_is_ahead_by", apart))
 	}
 	now := s.clock.at(session.Opened())
-	s.position.ReadBackTo(s.since(now))
+	if !s.stored || s.position.Loaded() {
+		// Otherwise there may be a position, and then it is not the first start.
+		s.position.ReadBackTo(s.since(now))
+	}
 	s.opened(s.position.Begin(now))
 	if paused := s.pauses.ended(now, s.metrics.rate()); paused != nil {
 		s.position.Doubt(*paused)
