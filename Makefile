@@ -51,7 +51,7 @@ lint: $(LINTER) ## run golangci-lint
 
 unit: ## run the unit tests, with the race detector where there is a C compiler
 	@$(if $(RACE),,echo 'make: no C compiler: the tests run without the race detector')
-	go test $(RACE) $$(go list ./... | grep -v /internal/e2e)
+	go test -timeout 30m $(RACE) $$(go list ./... | grep -v /internal/e2e)
 
 e2e: build bin/run $(OCB) ## run the end-to-end tests on the built binaries
 	$(PLAIN) go test -count=1 -timeout 15m $(SIDE_BY_SIDE) ./internal/e2e
