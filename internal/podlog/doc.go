@@ -4,7 +4,7 @@
 // connection alive and notices when the service is gone. It ends for exactly one reason, an [*Error], which says what
 // was tried, what came back, and nothing that is secret. Whether to try again, and when, is the caller's to decide.
 //
-// Sessions are live ones: no time parameter is ever sent, because one would switch to the archive, which is late, cut
-// by the hour and repeats records. The service itself resumes a live session where the last one of the same token and
-// type ended.
+// A live session never carries a time parameter, because one would switch to the archive, which is late, cut by the
+// hour and repeats records. The service itself resumes a live session where the last one of the same token and type
+// ended. The archive has sessions of its own, [Client.OpenArchive], which take the same slot.
 package podlog

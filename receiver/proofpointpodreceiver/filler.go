@@ -42,8 +42,9 @@ type filler struct {
 
 	stop, abort context.Context //nolint:containedctx // the life of the stream, not of a call
 
-	// maxPause and longest bound the reading of a window while the live session pauses: the first for its first
-	// read, the second in any case. 0: no bounds, as nothing pauses.
+	// maxPause and longest say when a read of a window is ended while the live session pauses: the first for its first
+	// read, the second at the most. What the service has still sent by then is read to its close, and handed on, however
+	// long the pipeline takes. 0: no bounds, as nothing pauses.
 	maxPause, longest time.Duration
 	// pauses are the bounds of windows that did not fit in maxPause, by the window's start in seconds since 1970.
 	pauses map[int64]time.Duration

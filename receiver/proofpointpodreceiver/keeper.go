@@ -22,7 +22,8 @@ const (
 
 // keeper keeps the position of a stream in storage: it reads it at the start, saves what is new once a second, and
 // closes the storage client at the end. All of it but the first keep runs in one goroutine, which nobody waits for but
-// Shutdown: storage that fails or hangs costs repeats after a restart, and never stops the stream.
+// Shutdown: storage that fails costs repeats after a restart, and never stops the stream. Nor does storage that hangs,
+// but at the first keep, which Start waits for.
 type keeper struct {
 	position *position.Position
 	// open opens the stream's client; nil: there is no storage, and the position lives in memory.
