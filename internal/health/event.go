@@ -1,0 +1,48 @@
+package health
+
+import "time"
+
+// Event is one change of health: something opens, or is over. The form is that of Sumo Logic's health events.
+//
+// Its tracker is the thing that is tracked: the collection of one event type, its storage, its archive, … An event with
+// [Healthy] resolves every open event of the same tracker.
+type Event struct {
+	EventID   string    `json:"eventId"` // unique
+	EventTime time.Time `json:"eventTime"`
+	EventType string    `json:"eventType"` // always `Health-Change`
+	// EventName is ThirdPartyConfigError, ThirdPartyGenericError, FirstPartyGenericError, or for the first good news of a
+	// process `Collecting`.
+	EventName string `json:"eventName"`
+	// SeverityLevel is `Error` when collection has stopped, `Warning` when it goes on degraded, `Info` for `Collecting`.
+	SeverityLevel    string           `json:"severityLevel"`
+	Status           string           `json:"status"`    // `UnHealthy` or `Healthy`
+	Subsystem        string           `json:"subsystem"` // always `Collection`
+	ResourceIdentity ResourceIdentity `json:"resourceIdentity"`
+	Details          Details          `json:"details"`
+}
+
+// ResourceIdentity names the source.
+type ResourceIdentity struct {
+	ID   string `json:"id"`   // the component's ID, as in the configuration
+	Name string `json:"name"` // the source's name
+	Type string `json:"type"` // always `proofpointpod`
+}
+
+// Details say what an event is about, each as a string.
+type Details struct {
+	// TrackerID is the same for the same thing of the same source, in every process.
+	TrackerID string `json:"trackerId"`
+	Error     string `json:"error"`               // the fault's label, such as `status_401`
+	ErrorCode string `json:"errorCode,omitempty"` // the HTTP status, if there is one
+	ErrorInfo string `json:"errorInfo"`           // what happened, and what to do
+	EventType string `json:"eventType"`           // the PoD event type of the stream: message, maillog, audit
+	// Count and LastTime, in an event that resolves: how often it went wrong, and when last (RFC 3339).
+	Count    string `json:"count,omitempty"`
+	LastTime string `json:"lastTime,omitempty"`
+}
+
+// The values of Event.Status.
+const (
+	UnHealthy = "UnHealthy"
+	Healthy   = "Healthy"
+)

@@ -1,0 +1,87 @@
+package health
+
+import (
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+)
+
+// Viewer is an extension that shows people how sources are. A source looks for Viewers among the host's extensions
+// when it starts. Every method is safe for concurrent use and returns at once; none of them may report a component's
+// status.
+type Viewer interface {
+	// AddSource makes a source known. look says how the source is at the moment of the call; it never blocks, and may
+	// be called until RemoveSource has returned. The same ID again replaces the source.
+	AddSource(id component.ID, look func() Report)
+	// RemoveSource ends what AddSource began.
+	RemoveSource(id component.ID)
+	// HealthEvent takes one event of a source that was added. Events come in the order in which they happened.
+	HealthEvent(Event)
+}
+
+// Report is how a source is at one moment: what it is called, and how each of its streams is. It holds no secret.
+type Report struct {
+	ID          string `json:"id"` // the component's ID, as in the configuration
+	Name        string `json:"name"`
+	Description string `json:"description,omitempty"`
+	Category    string `json:"category,omitempty"`
+	ClusterID   string `json:"clusterId"`
+	// State is that of the stream that is worst off.
+	State   State          `json:"state"`
+	Streams []StreamReport `json:"streams"`
+}
+
+// StreamReport is how one stream is at one moment. Times are those of this machine's clock. Counts begin with the
+// collector's start, or reload.
+type StreamReport struct {
+	EventType string    `json:"eventType"` // message, maillog, audit
+	State     State     `json:"state"`
+	Since     time.Time `json:"since"` // when it came to State
+	// LastRecord is when the newest record was read, LastSignOfLife when the newest byte of any kind was. Nil: none yet.
+	LastRecord     *time.Time `json:"lastRecord,omitempty"`
+	LastSignOfLife *time.Time `json:"lastSignOfLife,omitempty"`
+	// Records and Bytes are what was read and was not delivered before, Duplicates what was.
+	Records    int64 `json:"records"`
+	Bytes      int64 `json:"bytes"`
+	Duplicates int64 `json:"duplicates"`
+	// LagSeconds is how far the `ts` of the newest record lay behind when it was read. Nil: not known.
+	LagSeconds *float64 `json:"lagSeconds,omitempty"`
+	Reconnects int64    `json:"reconnects"`
+	// Retry is there while the stream tries again, or has given up.
+	Retry *RetryReport `json:"retry,omitempty"`
+	Gaps  GapsReport   `json:"gaps"`
+	// PositionSaved is when the position was last saved. Nil: never, or there is no storage.
+	PositionSaved *time.Time `json:"positionSaved,omitempty"`
+	// TokenExpires is when the token says that it expires. Nil: it does not say.
+	TokenExpires *time.Time `json:"tokenExpires,omitempty"`
+	// Errors are what is wrong now, in the user's words, with what to do. Empty: nothing is.
+	Errors []string `json:"errors,omitempty"`
+	// Repeats are the health events that are open, by eventId: how often the same went wrong, and when last.
+	Repeats map[string]RepeatReport `json:"repeats,omitempty"`
+}
+
+// RetryReport is how a stream tries to come back.
+type RetryReport struct {
+	Attempt int `json:"attempt"` // how many have failed in a row
+	// Deadline is when it gives up. Nil: never, or it has.
+	Deadline *time.Time `json:"deadline,omitempty"`
+	// Quit: it does not go on by itself.
+	Quit bool `json:"quit"`
+}
+
+// GapsReport is what may have been missed, and how far it has been read from the archive.
+type GapsReport struct {
+	Open    int        `json:"open"`
+	Seconds float64    `json:"seconds"`          // in all
+	Oldest  *time.Time `json:"oldest,omitempty"` // the beginning of the oldest
+	// WindowsLeft are the hours of the archive that are still to be read for the open gaps, WindowsRead those that were.
+	WindowsLeft int   `json:"windowsLeft"`
+	WindowsRead int64 `json:"windowsRead"`
+	Recovered   int64 `json:"recovered"` // records that came from the archive and were handed on
+}
+
+// RepeatReport is how often something went wrong, and when last.
+type RepeatReport struct {
+	Count    int       `json:"count"`
+	LastTime time.Time `json:"lastTime"`
+}
