@@ -26,6 +26,7 @@ type Source struct {
 
 	mu       sync.Mutex
 	streams  []*Stream
+	expiry   map[Token]time.Time      // zero: the token does not say
 	reported string                   // the key of the newest event made
 	pending  []*componentstatus.Event // made, not yet reported
 	stopped  bool
@@ -37,7 +38,7 @@ type Source struct {
 // NewSource returns the health of a source with one stream for each of the event types, all of them Pending. report
 // gets the component's status events.
 func NewSource(types []podlog.EventType, report func(*componentstatus.Event)) *Source {
-	s := &Source{report: report, wake: make(chan struct{}, 1)}
+	s := &Source{report: report, wake: make(chan struct{}, 1), expiry: map[Token]time.Time{}}
 	for _, t := range types {
 		s.streams = append(s.streams, &Stream{source: s, Type: t, status: status{state: Pending}, troubles: map[Trouble]Fault{}})
 	}

@@ -2,7 +2,6 @@ package proofpointpodreceiver
 
 import (
 	"context"
-	"net/http"
 	"sync"
 	"time"
 
@@ -21,8 +20,10 @@ type streamSettings struct {
 	source      *source
 	client      *podlog.Client
 	credentials *credentials
-	clock       *clock
-	stop, abort context.Context //nolint:containedctx // the life of the streams, not of a call
+	// archiveCredentials are those of the second token; nil: there is none.
+	archiveCredentials *credentials
+	clock              *clock
+	stop, abort        context.Context //nolint:containedctx // the life of the streams, not of a call
 }
 
 // streamParts are the goroutines of one stream: the live sessions, the archive beside them where there is a second
@@ -118,9 +119,8 @@ func newStream(set *streamSettings, t podlog.EventType, host component.Host) (*s
 		barren:      map[int64]barren{},
 		outage:      newFillOutage(config.RetryOnFailure),
 	}
-	if second := config.Backfill.APISecret; second != "" {
-		header := http.Header{"Authorization": {"Bearer " + string(second)}}
-		f.credentials = &credentials{ask: func(context.Context) (http.Header, error) { return header, nil }}
+	if set.archiveCredentials != nil {
+		f.credentials = set.archiveCredentials
 		f.intake = newIntake(newDelivery(newFillOutage(config.RetryOnFailure), true), true)
 		parts.filler = f
 		return parts, nil

@@ -17,10 +17,14 @@ const (
 type clock struct {
 	offset atomic.Int64 // service minus ours, in nanoseconds
 	heard  atomic.Bool  // set was called
+	told   atomic.Bool  // with a time
 }
 
 // known says whether the service has said its time, or that it does not, at a handshake.
 func (c *clock) known() bool { return c.heard.Load() }
+
+// skew is how far the service's clock is ahead of ours, and whether the service has said its time.
+func (c *clock) skew() (time.Duration, bool) { return time.Duration(c.offset.Load()), c.told.Load() }
 
 // now is the service's time.
 func (c *clock) now() time.Time { return c.at(time.Now()) }
@@ -37,6 +41,7 @@ func (c *clock) set(date, read time.Time) time.Duration {
 	if date.IsZero() {
 		return 0
 	}
+	defer c.told.Store(true)
 	difference := date.Sub(read.Round(0))
 	if difference.Abs() < clockSlack {
 		difference = 0

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/config/configopaque"
 )
 
 // credentials gives the headers that authenticate a handshake. Safe for concurrent use.
@@ -23,11 +24,18 @@ type credentials struct {
 	canChange bool
 }
 
-// newCredentials takes the token from the configuration, or asks the extension that auth names.
-func newCredentials(ctx context.Context, config *Config, host component.Host) (*credentials, error) {
+// fixedToken are the credentials of a token that the configuration holds. note is told when it expires.
+func fixedToken(secret configopaque.String, note func(expires time.Time)) *credentials {
+	header := http.Header{"Authorization": {"Bearer " + string(secret)}}
+	note(tokenExpiry(header))
+	return &credentials{ask: func(context.Context) (http.Header, error) { return header, nil }}
+}
+
+// newCredentials takes the token from the configuration, or asks the extension that auth names. note is told when the
+// token expires, each time that one is had.
+func newCredentials(ctx context.Context, config *Config, host component.Host, note func(expires time.Time)) (*credentials, error) {
 	if !config.Auth.HasValue() {
-		fixed := http.Header{"Authorization": {"Bearer " + string(config.APISecret)}}
-		return &credentials{ask: func(context.Context) (http.Header, error) { return fixed, nil }}, nil
+		return fixedToken(config.APISecret, note), nil
 	}
 	auth := config.Auth.Get()
 	authenticator, err := auth.GetHTTPClientAuthenticator(ctx, host.GetExtensions())
@@ -50,6 +58,9 @@ func newCredentials(ctx context.Context, config *Config, host component.Host) (*
 		header, err := inTime(ctx, func() (http.Header, error) { return authenticate(ctx, transport, asked.String()) })
 		if err != nil {
 			return nil, fmt.Errorf("asking the extension %q for the token: %w", auth.AuthenticatorID, err)
+		}
+		if len(header) > 0 {
+			note(tokenExpiry(header))
 		}
 		return header, nil
 	}

@@ -116,6 +116,7 @@ func (f *filler) expire() {
 		f.logger.Error("gap unrecoverable", zap.Time("from", gap.From), zap.Time("to", gap.To), zap.String("error", fault.Message))
 		f.health.Tell(fault)
 	}
+	f.metrics.unrecoverable(len(gone))
 	if len(gone) > 0 {
 		f.showGaps()
 		f.forget()

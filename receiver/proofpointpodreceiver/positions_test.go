@@ -304,6 +304,7 @@ func TestPosition_whatIsOlderThanTheArchiveIsToldOnce(t *testing.T) {
 		assert.Equal(t, "Collecting", attr(event, "state"))
 		assert.Equal(t, componentstatus.StatusOK, s.host.last().Status(), "it is told, and does not last")
 		assert.Equal(t, 1, s.logged("gap unrecoverable"))
+		assert.Equal(t, map[string]float64{"event_type=message": 1}, s.metric("otelcol_proofpointpod_receiver_gaps_unrecoverable"))
 		require.Len(t, s.gaps(), 1, "the rest can be had")
 		assert.Equal(t, time.Date(2000, 1, 3, 1, 0, 0, 0, time.UTC), s.gaps()[0].From)
 

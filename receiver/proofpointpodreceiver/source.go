@@ -76,7 +76,9 @@ func (s *source) Start(ctx context.Context, host component.Host) error {
 	s.health.Describe(s.config.sourceName(s.settings.ID), s.config.Description)
 	s.health.Started()
 
-	credentials, err := newCredentials(ctx, s.config, host)
+	credentials, err := newCredentials(ctx, s.config, host, func(expires time.Time) {
+		s.health.TokenExpires(health.LiveToken, expires)
+	})
 	if err != nil {
 		return err
 	}
@@ -98,6 +100,11 @@ func (s *source) Start(ctx context.Context, host component.Host) error {
 	set := &streamSettings{
 		source: s, client: client, credentials: credentials, clock: &clock{}, stop: stop, abort: abort,
 	}
+	if second := s.config.Backfill.APISecret; second != "" && s.config.Backfill.Enabled {
+		set.archiveCredentials = fixedToken(second, func(expires time.Time) {
+			s.health.TokenExpires(health.ArchiveToken, expires)
+		})
+	}
 	metrics := make([]*streamMetrics, 0, len(s.config.SupportedEvents))
 	for _, t := range s.config.SupportedEvents {
 		parts, err := newStream(set, t, host)
@@ -107,7 +114,7 @@ func (s *source) Start(ctx context.Context, host component.Host) error {
 		s.streams = append(s.streams, parts)
 		metrics = append(metrics, parts.stream.metrics)
 	}
-	if err := observe(s.metrics, metrics); err != nil {
+	if err := observe(s.metrics, s.health, set.clock, metrics); err != nil {
 		return err
 	}
 	for _, parts := range s.streams {

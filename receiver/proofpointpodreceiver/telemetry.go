@@ -70,6 +70,7 @@ func newStreamMetrics(builder *metadata.TelemetryBuilder, stream *health.Stream,
 // begin makes the counters of losses and trouble known at 0, so that an alert can tell none from not known.
 func (m *streamMetrics) begin() {
 	m.refused(0)
+	m.unrecoverable(0)
 	m.saveFailures(0)
 	for _, problem := range []record.Problem{record.InvalidJSON, record.Truncated} {
 		m.builder.ProofpointpodReceiverRecordsProblem.Add(context.Background(), 0, m.with(attrProblem, string(problem)))
@@ -81,9 +82,23 @@ func (m *streamMetrics) with(key, value string) metric.MeasurementOption {
 	return metric.WithAttributeSet(attribute.NewSet(m.eventType, attribute.String(key, value)))
 }
 
-// observe registers the gauges of all streams.
-func observe(builder *metadata.TelemetryBuilder, streams []*streamMetrics) error {
+// observe registers the gauges of a source and of all its streams.
+func observe(builder *metadata.TelemetryBuilder, source *health.Source, c *clock, streams []*streamMetrics) error {
 	return errors.Join(
+		builder.RegisterProofpointpodReceiverClockSkewCallback(func(_ context.Context, o metric.Float64Observer) error {
+			if skew, known := c.skew(); known {
+				o.Observe(skew.Seconds())
+			}
+			return nil
+		}),
+		builder.RegisterProofpointpodReceiverTokenExpiryCallback(func(_ context.Context, o metric.Float64Observer) error {
+			for _, token := range health.Tokens() {
+				if at := source.TokenExpiry(token); !at.IsZero() {
+					o.Observe(at.Sub(c.now()).Seconds(), metric.WithAttributes(attribute.String(attrSession, string(token))))
+				}
+			}
+			return nil
+		}),
 		builder.RegisterProofpointpodReceiverConnectionStateCallback(func(_ context.Context, o metric.Int64Observer) error {
 			for _, m := range streams {
 				now := m.health.State()
@@ -209,6 +224,11 @@ func (m *streamMetrics) received(records []record.Record) {
 // refused counts records that the pipeline did not take and never will.
 func (m *streamMetrics) refused(count int) {
 	m.builder.ProofpointpodReceiverRecordsRefused.Add(context.Background(), int64(count), m.labels)
+}
+
+// unrecoverable counts gaps that can't be filled.
+func (m *streamMetrics) unrecoverable(count int) {
+	m.builder.ProofpointpodReceiverGapsUnrecoverable.Add(context.Background(), int64(count), m.labels)
 }
 
 // duplicates counts records that were delivered before and are not handed on again.

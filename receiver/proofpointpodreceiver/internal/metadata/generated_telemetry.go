@@ -25,28 +25,32 @@ func Tracer(settings component.TelemetrySettings) trace.Tracer {
 // TelemetryBuilder provides an interface for components to report telemetry
 // as defined in metadata and user config.
 type TelemetryBuilder struct {
-	meter                                  metric.Meter
-	mu                                     sync.Mutex
-	registrations                          []metric.Registration
-	ProofpointpodReceiverBytesReceived     metric.Int64Counter
-	ProofpointpodReceiverConnectionState   metric.Int64ObservableGauge
-	ProofpointpodReceiverGapsDuration      metric.Float64ObservableGauge
-	ProofpointpodReceiverGapsOldestAge     metric.Float64ObservableGauge
-	ProofpointpodReceiverGapsOpen          metric.Int64ObservableGauge
-	ProofpointpodReceiverHandshakes        metric.Int64Counter
-	ProofpointpodReceiverIdentities        metric.Int64ObservableGauge
-	ProofpointpodReceiverLag               metric.Float64ObservableGauge
-	ProofpointpodReceiverLastRecordAge     metric.Float64ObservableGauge
-	ProofpointpodReceiverLastSignOfLifeAge metric.Float64ObservableGauge
-	ProofpointpodReceiverPositionAge       metric.Float64ObservableGauge
-	ProofpointpodReceiverReconnects        metric.Int64Counter
-	ProofpointpodReceiverRecordsDuplicate  metric.Int64Counter
-	ProofpointpodReceiverRecordsProblem    metric.Int64Counter
-	ProofpointpodReceiverRecordsReceived   metric.Int64Counter
-	ProofpointpodReceiverRecordsRecovered  metric.Int64Counter
-	ProofpointpodReceiverRecordsRefused    metric.Int64Counter
-	ProofpointpodReceiverSaveFailures      metric.Int64Counter
-	ProofpointpodReceiverWindowsRead       metric.Int64Counter
+	meter                                    metric.Meter
+	mu                                       sync.Mutex
+	registrations                            []metric.Registration
+	ProofpointpodReceiverBytesReceived       metric.Int64Counter
+	ProofpointpodReceiverClockSkew           metric.Float64ObservableGauge
+	ProofpointpodReceiverConnectionState     metric.Int64ObservableGauge
+	ProofpointpodReceiverGapsDuration        metric.Float64ObservableGauge
+	ProofpointpodReceiverGapsOldestAge       metric.Float64ObservableGauge
+	ProofpointpodReceiverGapsOpen            metric.Int64ObservableGauge
+	ProofpointpodReceiverGapsUnrecoverable   metric.Int64Counter
+	ProofpointpodReceiverHandshakes          metric.Int64Counter
+	ProofpointpodReceiverHealthEventsDropped metric.Int64Counter
+	ProofpointpodReceiverIdentities          metric.Int64ObservableGauge
+	ProofpointpodReceiverLag                 metric.Float64ObservableGauge
+	ProofpointpodReceiverLastRecordAge       metric.Float64ObservableGauge
+	ProofpointpodReceiverLastSignOfLifeAge   metric.Float64ObservableGauge
+	ProofpointpodReceiverPositionAge         metric.Float64ObservableGauge
+	ProofpointpodReceiverReconnects          metric.Int64Counter
+	ProofpointpodReceiverRecordsDuplicate    metric.Int64Counter
+	ProofpointpodReceiverRecordsProblem      metric.Int64Counter
+	ProofpointpodReceiverRecordsReceived     metric.Int64Counter
+	ProofpointpodReceiverRecordsRecovered    metric.Int64Counter
+	ProofpointpodReceiverRecordsRefused      metric.Int64Counter
+	ProofpointpodReceiverSaveFailures        metric.Int64Counter
+	ProofpointpodReceiverTokenExpiry         metric.Float64ObservableGauge
+	ProofpointpodReceiverWindowsRead         metric.Int64Counter
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -58,6 +62,21 @@ type telemetryBuilderOptionFunc func(mb *TelemetryBuilder)
 
 func (tbof telemetryBuilderOptionFunc) apply(mb *TelemetryBuilder) {
 	tbof(mb)
+}
+
+// RegisterProofpointpodReceiverClockSkewCallback sets callback for observable ProofpointpodReceiverClockSkew metric.
+func (builder *TelemetryBuilder) RegisterProofpointpodReceiverClockSkewCallback(cb metric.Float64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerFloat64{inst: builder.ProofpointpodReceiverClockSkew, obs: o})
+		return nil
+	}, builder.ProofpointpodReceiverClockSkew)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
 }
 
 // RegisterProofpointpodReceiverConnectionStateCallback sets callback for observable ProofpointpodReceiverConnectionState metric.
@@ -195,6 +214,21 @@ func (builder *TelemetryBuilder) RegisterProofpointpodReceiverPositionAgeCallbac
 	return nil
 }
 
+// RegisterProofpointpodReceiverTokenExpiryCallback sets callback for observable ProofpointpodReceiverTokenExpiry metric.
+func (builder *TelemetryBuilder) RegisterProofpointpodReceiverTokenExpiryCallback(cb metric.Float64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerFloat64{inst: builder.ProofpointpodReceiverTokenExpiry, obs: o})
+		return nil
+	}, builder.ProofpointpodReceiverTokenExpiry)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
 type observerInt64 struct {
 	embedded.Int64Observer
 	inst metric.Int64Observable
@@ -239,6 +273,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("By"),
 	)
 	errs = errors.Join(errs, err)
+	builder.ProofpointpodReceiverClockSkew, err = builder.meter.Float64ObservableGauge(
+		"otelcol_proofpointpod_receiver_clock_skew",
+		metric.WithDescription("How far the service's clock is ahead of this machine's, negative if it is behind; below 2 s it counts as 0. [Alpha]"),
+		metric.WithUnit("s"),
+	)
+	errs = errors.Join(errs, err)
 	builder.ProofpointpodReceiverConnectionState, err = builder.meter.Int64ObservableGauge(
 		"otelcol_proofpointpod_receiver_connection_state",
 		metric.WithDescription("1 for the state the stream is in, 0 for every other state. [Alpha]"),
@@ -263,10 +303,22 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("{gaps}"),
 	)
 	errs = errors.Join(errs, err)
+	builder.ProofpointpodReceiverGapsUnrecoverable, err = builder.meter.Int64Counter(
+		"otelcol_proofpointpod_receiver_gaps_unrecoverable",
+		metric.WithDescription("Gaps that could not be filled, because the archive does not reach back so far. [Alpha]"),
+		metric.WithUnit("{gaps}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.ProofpointpodReceiverHandshakes, err = builder.meter.Int64Counter(
 		"otelcol_proofpointpod_receiver_handshakes",
 		metric.WithDescription("WebSocket handshakes tried, by the HTTP status of the answer. [Alpha]"),
 		metric.WithUnit("{handshakes}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProofpointpodReceiverHealthEventsDropped, err = builder.meter.Int64Counter(
+		"otelcol_proofpointpod_receiver_health_events_dropped",
+		metric.WithDescription("Health events that were to be sent down the pipeline and were not. [Alpha]"),
+		metric.WithUnit("{events}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ProofpointpodReceiverIdentities, err = builder.meter.Int64ObservableGauge(
@@ -339,6 +391,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_proofpointpod_receiver_save_failures",
 		metric.WithDescription("Attempts to read or save the position that failed. [Alpha]"),
 		metric.WithUnit("{attempts}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProofpointpodReceiverTokenExpiry, err = builder.meter.Float64ObservableGauge(
+		"otelcol_proofpointpod_receiver_token_expiry",
+		metric.WithDescription("Seconds until the token expires, negative once it has. Not reported for a token that does not say. [Alpha]"),
+		metric.WithUnit("s"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ProofpointpodReceiverWindowsRead, err = builder.meter.Int64Counter(

@@ -37,6 +37,20 @@ func AssertEqualProofpointpodReceiverBytesReceived(t *testing.T, tt *componentte
 	metricdatatest.AssertEqual(t, want, got, opts...)
 }
 
+func AssertEqualProofpointpodReceiverClockSkew(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[float64], opts ...metricdatatest.Option) {
+	want := metricdata.Metrics{
+		Name:        "otelcol_proofpointpod_receiver_clock_skew",
+		Description: "How far the service's clock is ahead of this machine's, negative if it is behind; below 2 s it counts as 0. [Alpha]",
+		Unit:        "s",
+		Data: metricdata.Gauge[float64]{
+			DataPoints: dps,
+		},
+	}
+	got, err := tt.GetMetric("otelcol_proofpointpod_receiver_clock_skew")
+	require.NoError(t, err)
+	metricdatatest.AssertEqual(t, want, got, opts...)
+}
+
 func AssertEqualProofpointpodReceiverConnectionState(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_proofpointpod_receiver_connection_state",
@@ -93,6 +107,22 @@ func AssertEqualProofpointpodReceiverGapsOpen(t *testing.T, tt *componenttest.Te
 	metricdatatest.AssertEqual(t, want, got, opts...)
 }
 
+func AssertEqualProofpointpodReceiverGapsUnrecoverable(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
+	want := metricdata.Metrics{
+		Name:        "otelcol_proofpointpod_receiver_gaps_unrecoverable",
+		Description: "Gaps that could not be filled, because the archive does not reach back so far. [Alpha]",
+		Unit:        "{gaps}",
+		Data: metricdata.Sum[int64]{
+			Temporality: metricdata.CumulativeTemporality,
+			IsMonotonic: true,
+			DataPoints:  dps,
+		},
+	}
+	got, err := tt.GetMetric("otelcol_proofpointpod_receiver_gaps_unrecoverable")
+	require.NoError(t, err)
+	metricdatatest.AssertEqual(t, want, got, opts...)
+}
+
 func AssertEqualProofpointpodReceiverHandshakes(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_proofpointpod_receiver_handshakes",
@@ -105,6 +135,22 @@ func AssertEqualProofpointpodReceiverHandshakes(t *testing.T, tt *componenttest.
 		},
 	}
 	got, err := tt.GetMetric("otelcol_proofpointpod_receiver_handshakes")
+	require.NoError(t, err)
+	metricdatatest.AssertEqual(t, want, got, opts...)
+}
+
+func AssertEqualProofpointpodReceiverHealthEventsDropped(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
+	want := metricdata.Metrics{
+		Name:        "otelcol_proofpointpod_receiver_health_events_dropped",
+		Description: "Health events that were to be sent down the pipeline and were not. [Alpha]",
+		Unit:        "{events}",
+		Data: metricdata.Sum[int64]{
+			Temporality: metricdata.CumulativeTemporality,
+			IsMonotonic: true,
+			DataPoints:  dps,
+		},
+	}
+	got, err := tt.GetMetric("otelcol_proofpointpod_receiver_health_events_dropped")
 	require.NoError(t, err)
 	metricdatatest.AssertEqual(t, want, got, opts...)
 }
@@ -287,6 +333,20 @@ func AssertEqualProofpointpodReceiverSaveFailures(t *testing.T, tt *componenttes
 		},
 	}
 	got, err := tt.GetMetric("otelcol_proofpointpod_receiver_save_failures")
+	require.NoError(t, err)
+	metricdatatest.AssertEqual(t, want, got, opts...)
+}
+
+func AssertEqualProofpointpodReceiverTokenExpiry(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[float64], opts ...metricdatatest.Option) {
+	want := metricdata.Metrics{
+		Name:        "otelcol_proofpointpod_receiver_token_expiry",
+		Description: "Seconds until the token expires, negative once it has. Not reported for a token that does not say. [Alpha]",
+		Unit:        "s",
+		Data: metricdata.Gauge[float64]{
+			DataPoints: dps,
+		},
+	}
+	got, err := tt.GetMetric("otelcol_proofpointpod_receiver_token_expiry")
 	require.NoError(t, err)
 	metricdatatest.AssertEqual(t, want, got, opts...)
 }

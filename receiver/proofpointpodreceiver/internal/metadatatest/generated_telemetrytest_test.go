@@ -20,6 +20,10 @@ func TestSetupTelemetry(t *testing.T) {
 	tb, err := metadata.NewTelemetryBuilder(testTel.NewTelemetrySettings())
 	require.NoError(t, err)
 	defer tb.Shutdown()
+	require.NoError(t, tb.RegisterProofpointpodReceiverClockSkewCallback(func(_ context.Context, observer metric.Float64Observer) error {
+		observer.Observe(1)
+		return nil
+	}))
 	require.NoError(t, tb.RegisterProofpointpodReceiverConnectionStateCallback(func(_ context.Context, observer metric.Int64Observer) error {
 		observer.Observe(1)
 		return nil
@@ -56,8 +60,14 @@ func TestSetupTelemetry(t *testing.T) {
 		observer.Observe(1)
 		return nil
 	}))
+	require.NoError(t, tb.RegisterProofpointpodReceiverTokenExpiryCallback(func(_ context.Context, observer metric.Float64Observer) error {
+		observer.Observe(1)
+		return nil
+	}))
 	tb.ProofpointpodReceiverBytesReceived.Add(context.Background(), 1)
+	tb.ProofpointpodReceiverGapsUnrecoverable.Add(context.Background(), 1)
 	tb.ProofpointpodReceiverHandshakes.Add(context.Background(), 1)
+	tb.ProofpointpodReceiverHealthEventsDropped.Add(context.Background(), 1)
 	tb.ProofpointpodReceiverReconnects.Add(context.Background(), 1)
 	tb.ProofpointpodReceiverRecordsDuplicate.Add(context.Background(), 1)
 	tb.ProofpointpodReceiverRecordsProblem.Add(context.Background(), 1)
@@ -68,6 +78,9 @@ func TestSetupTelemetry(t *testing.T) {
 	tb.ProofpointpodReceiverWindowsRead.Add(context.Background(), 1)
 	AssertEqualProofpointpodReceiverBytesReceived(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualProofpointpodReceiverClockSkew(t, testTel,
+		[]metricdata.DataPoint[float64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualProofpointpodReceiverConnectionState(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
@@ -81,7 +94,13 @@ func TestSetupTelemetry(t *testing.T) {
 	AssertEqualProofpointpodReceiverGapsOpen(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
+	AssertEqualProofpointpodReceiverGapsUnrecoverable(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
 	AssertEqualProofpointpodReceiverHandshakes(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualProofpointpodReceiverHealthEventsDropped(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualProofpointpodReceiverIdentities(t, testTel,
@@ -119,6 +138,9 @@ func TestSetupTelemetry(t *testing.T) {
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualProofpointpodReceiverSaveFailures(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualProofpointpodReceiverTokenExpiry(t, testTel,
+		[]metricdata.DataPoint[float64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualProofpointpodReceiverWindowsRead(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},

@@ -1,0 +1,113 @@
+package proofpointpodreceiver
+
+import (
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"go.opentelemetry.io/collector/config/configopaque"
+
+	"github.com/proofpointpod/otelcol/internal/podlog"
+	"github.com/proofpointpod/otelcol/internal/podsim"
+)
+
+const (
+	metricTokenExpiry = "otelcol_proofpointpod_receiver_token_expiry"
+	metricClockSkew   = "otelcol_proofpointpod_receiver_clock_skew"
+)
+
+// jwt is a token with these claims, signed by nobody.
+func jwt(claims string) string {
+	encode := base64.RawURLEncoding.EncodeToString
+	return encode([]byte(`{"alg":"none"}`)) + "." + encode([]byte(claims)) + ".c2lnbmF0dXJl"
+}
+
+// expiring is a token that expires at a time.
+func expiring(at time.Time) string { return jwt(fmt.Sprintf(`{"sub":"made-up","exp":%d}`, at.Unix())) }
+
+func bearer(token string) http.Header { return http.Header{"Authorization": {"Bearer " + token}} }
+
+func TestTokenExpiry(t *testing.T) {
+	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	for name, header := range map[string]http.Header{
+		"whole seconds": bearer(expiring(at)),
+		"a fraction":    bearer(jwt(`{"exp":1772366400.75}`)),
+		"an exponent":   bearer(jwt(`{"exp":1.7723664e9}`)),
+		"padded":        bearer("e30." + base64.URLEncoding.EncodeToString([]byte(`{"exp":1772366400}`)) + ".x"),
+		"in lower case": {"Authorization": {"bearer " + expiring(at)}},
+	} {
+		t.Run(name, func(t *testing.T) { assert.Equal(t, at, tokenExpiry(header)) })
+	}
+}
+
+func TestTokenExpiry_isNotSaid(t *testing.T) {
+	payload := base64.RawURLEncoding.EncodeToString([]byte(`{"exp":1772366400}`))
+	for name, header := range map[string]http.Header{
+		"no header":             {},
+		"another header":        {"X-Api-Key": {expiring(time.Unix(1772366400, 0))}},
+		"no token":              bearer(""),
+		"no JWT":                bearer("made-up"),
+		"two parts":             bearer("e30." + payload),
+		"four parts":            bearer("e30." + payload + ".x.y"),
+		"the simulator's":       bearer(podsim.Token),
+		"no base64":             bearer("e30.{}.x"),
+		"no JSON":               bearer(jwt("exp")),
+		"no object":             bearer(jwt("[1772366400]")),
+		"null":                  bearer(jwt(`{"exp":null}`)),
+		"text":                  bearer(jwt(`{"exp":"1772366400"}`)),
+		"milliseconds":          bearer(jwt(`{"exp":1772366400000}`)),
+		"before 1970":           bearer(jwt(`{"exp":-1}`)),
+		"beyond all numbers":    bearer(jwt(`{"exp":1e999}`)),
+		"another kind of token": {"Authorization": {"Basic dXNlcjpwYXNz"}},
+	} {
+		t.Run(name, func(t *testing.T) { assert.Zero(t, tokenExpiry(header)) })
+	}
+}
+
+func TestTelemetry_tokenExpiry(t *testing.T) {
+	play(t, podsim.Options{}, func(s *scenario) {
+		s.config.APISecret = configopaque.String(expiring(time.Now().Add(10 * 24 * time.Hour)))
+		s.config.Backfill.APISecret = configopaque.String(expiring(time.Now().Add(time.Hour)))
+		s.service.AcceptTokens(string(s.config.APISecret))
+	}, func(s *scenario) {
+		s.state("Collecting")
+		s.elapse(2*time.Hour - time.Since(time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)))
+		assert.Equal(t, map[string]float64{"session=live": 238 * 3600, "session=archive": -3600}, s.metric(metricTokenExpiry))
+	})
+}
+
+func TestTelemetry_tokenExpiryIsNotKnown(t *testing.T) {
+	play(t, podsim.Options{}, nil, func(s *scenario) {
+		s.state("Collecting")
+		assert.Empty(t, s.metric(metricTokenExpiry))
+	})
+}
+
+func TestTelemetry_tokenExpiryOfAnAuthenticator(t *testing.T) {
+	first, second := expiring(time.Date(2000, 1, 2, 0, 0, 0, 0, time.UTC)), expiring(time.Date(2000, 1, 3, 0, 0, 0, 0, time.UTC))
+	extension := bearing(first)
+	play(t, podsim.Options{}, func(s *scenario) {
+		s.auth(extension)
+		s.service.AcceptTokens(second)
+	}, func(s *scenario) {
+		s.state("Error")
+		assert.InDelta(t, 86400, s.metric(metricTokenExpiry)["session=live"], 10)
+		extension.set("Bearer "+second, nil)
+		s.state("Collecting")
+		assert.InDelta(t, 2*86400, s.metric(metricTokenExpiry)["session=live"], 10)
+	})
+}
+
+func TestTelemetry_clockSkew(t *testing.T) {
+	play(t, podsim.Options{ClockSkew: -5 * time.Minute}, func(s *scenario) {
+		s.service.Plan(podsim.Step{Type: podlog.Message, Do: podsim.Abort})
+	}, func(s *scenario) {
+		s.state("Error")
+		assert.Empty(t, s.metric(metricClockSkew), "the service has not said its time")
+		s.state("Collecting")
+		assert.InDelta(t, -300, s.metric(metricClockSkew)[""], 1)
+	})
+}
