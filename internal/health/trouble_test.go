@@ -192,3 +192,18 @@ func TestFault_ofPositions(t *testing.T) {
 	assert.Equal(t, health.ThirdPartyGeneric, gone.Type)
 	assert.Contains(t, gone.Message, "30 days")
 }
+
+func TestStream_tellsWhatIsWrong(t *testing.T) {
+	watch(t, message(), func(s *source) {
+		stream := s.Stream(podlog.Message)
+		stream.Is(health.Collecting)
+		assert.Empty(s.t, stream.Wrong())
+		stream.Trouble(health.StorageTrouble, diskFull())
+		degraded := health.Wrong{Fault: diskFull(), Effect: health.Degraded}
+		assert.Equal(s.t, []health.Wrong{degraded}, stream.Wrong())
+		stream.Failing(dropped(), 1, time.Time{})
+		assert.Equal(s.t, []health.Wrong{{Fault: dropped(), Effect: health.Retrying}, degraded}, stream.Wrong())
+		stream.Quit(refused(), 1)
+		assert.Equal(s.t, []health.Wrong{{Fault: refused(), Effect: health.Stopped}, degraded}, stream.Wrong())
+	})
+}

@@ -53,7 +53,7 @@ func newStream(set *streamSettings, t podlog.EventType, host component.Host) (*s
 		Remember:     config.Dedup.Window,
 		MaxEntries:   config.Dedup.MaxEntries,
 	})
-	metrics := newStreamMetrics(s.metrics, health, where, set.clock)
+	metrics := newStreamMetrics(s.metrics, s.settings.ID, health, where, set.clock)
 	open, err := newStorage(config, host, s.settings.ID, string(t))
 	if err != nil {
 		return nil, err

@@ -114,7 +114,7 @@ func (s *source) Start(ctx context.Context, host component.Host) error {
 		s.streams = append(s.streams, parts)
 		metrics = append(metrics, parts.stream.metrics)
 	}
-	if err := observe(s.metrics, s.health, set.clock, metrics); err != nil {
+	if err := observe(s.metrics, s.settings.ID, s.health, set.clock, metrics); err != nil {
 		return err
 	}
 	for _, parts := range s.streams {

@@ -3,10 +3,12 @@ package proofpointpodreceiver
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
@@ -21,8 +23,11 @@ import (
 const (
 	attrEventType = "event_type"
 	attrComplete  = "complete"
+	attrEffect    = "effect"
+	attrErrorType = "error_type"
 	attrProblem   = "problem"
 	attrReason    = "reason"
+	attrReceiver  = "receiver"
 	attrSession   = "session"
 	attrState     = "state"
 	attrStatus    = "status"
@@ -34,9 +39,9 @@ type streamMetrics struct {
 	builder *metadata.TelemetryBuilder
 	health  *health.Stream
 
-	eventType attribute.KeyValue
-	labels    metric.MeasurementOption
-	states    map[health.State]metric.MeasurementOption
+	of     []attribute.KeyValue // the source and the stream: two sources in a collector are told apart by nothing else
+	labels metric.MeasurementOption
+	states map[health.State]metric.MeasurementOption
 
 	session    atomic.Pointer[podlog.Session] // the newest one
 	lastRecord atomic.Int64                   // nanoseconds since 1970; 0: none yet
@@ -48,21 +53,22 @@ type streamMetrics struct {
 	since      time.Time    // when counting began
 }
 
-func newStreamMetrics(builder *metadata.TelemetryBuilder, stream *health.Stream, p *position.Position, c *clock) *streamMetrics {
-	eventType := attribute.String(attrEventType, string(stream.Type))
+func newStreamMetrics(
+	builder *metadata.TelemetryBuilder, source component.ID, stream *health.Stream, p *position.Position, c *clock,
+) *streamMetrics {
 	m := &streamMetrics{
-		builder:   builder,
-		health:    stream,
-		eventType: eventType,
-		labels:    metric.WithAttributeSet(attribute.NewSet(eventType)),
-		states:    map[health.State]metric.MeasurementOption{},
-		position:  p,
-		clock:     c,
-		since:     time.Now(),
+		builder:  builder,
+		health:   stream,
+		of:       []attribute.KeyValue{receiverLabel(source), attribute.String(attrEventType, string(stream.Type))},
+		states:   map[health.State]metric.MeasurementOption{},
+		position: p,
+		clock:    c,
+		since:    time.Now(),
 	}
+	m.labels = m.with()
 	m.begin()
 	for _, state := range health.States() {
-		m.states[state] = m.with(attrState, string(state))
+		m.states[state] = m.with(attribute.String(attrState, string(state)))
 	}
 	return m
 }
@@ -73,28 +79,36 @@ func (m *streamMetrics) begin() {
 	m.unrecoverable(0)
 	m.saveFailures(0)
 	for _, problem := range []record.Problem{record.InvalidJSON, record.Truncated} {
-		m.builder.ProofpointpodReceiverRecordsProblem.Add(context.Background(), 0, m.with(attrProblem, string(problem)))
+		m.builder.ProofpointpodReceiverRecordsProblem.Add(context.Background(), 0, m.with(attribute.String(attrProblem, string(problem))))
 	}
 }
 
-// with are the stream's labels and one more.
-func (m *streamMetrics) with(key, value string) metric.MeasurementOption {
-	return metric.WithAttributeSet(attribute.NewSet(m.eventType, attribute.String(key, value)))
+// with are the stream's labels and more.
+func (m *streamMetrics) with(more ...attribute.KeyValue) metric.MeasurementOption {
+	return metric.WithAttributeSet(attribute.NewSet(slices.Concat(m.of, more)...))
+}
+
+// receiverLabel is the label that every metric of a source has.
+func receiverLabel(source component.ID) attribute.KeyValue {
+	return attribute.String(attrReceiver, source.String())
 }
 
 // observe registers the gauges of a source and of all its streams.
-func observe(builder *metadata.TelemetryBuilder, source *health.Source, c *clock, streams []*streamMetrics) error {
+func observe(
+	builder *metadata.TelemetryBuilder, id component.ID, source *health.Source, c *clock, streams []*streamMetrics,
+) error {
+	receiver := receiverLabel(id)
 	return errors.Join(
 		builder.RegisterProofpointpodReceiverClockSkewCallback(func(_ context.Context, o metric.Float64Observer) error {
 			if skew, known := c.skew(); known {
-				o.Observe(skew.Seconds())
+				o.Observe(skew.Seconds(), metric.WithAttributes(receiver))
 			}
 			return nil
 		}),
 		builder.RegisterProofpointpodReceiverTokenExpiryCallback(func(_ context.Context, o metric.Float64Observer) error {
 			for _, token := range health.Tokens() {
 				if at := source.TokenExpiry(token); !at.IsZero() {
-					o.Observe(at.Sub(c.now()).Seconds(), metric.WithAttributes(attribute.String(attrSession, string(token))))
+					o.Observe(at.Sub(c.now()).Seconds(), metric.WithAttributes(receiver, attribute.String(attrSession, string(token))))
 				}
 			}
 			return nil
@@ -108,6 +122,18 @@ func observe(builder *metadata.TelemetryBuilder, source *health.Source, c *clock
 						value = 1
 					}
 					o.Observe(value, labels)
+				}
+			}
+			return nil
+		}),
+		builder.RegisterProofpointpodReceiverErrorCallback(func(_ context.Context, o metric.Int64Observer) error {
+			for _, m := range streams {
+				for _, wrong := range m.health.Wrong() {
+					o.Observe(1, m.with(
+						attribute.String(attrErrorType, string(wrong.Fault.Type)),
+						attribute.String(attrReason, wrong.Fault.Label),
+						attribute.String(attrEffect, string(wrong.Effect)),
+					))
 				}
 			}
 			return nil
@@ -187,7 +213,7 @@ func (m *streamMetrics) handshake(err error) {
 			status = strconv.Itoa(failed.Status)
 		}
 	}
-	m.builder.ProofpointpodReceiverHandshakes.Add(context.Background(), 1, m.with(attrStatus, status))
+	m.builder.ProofpointpodReceiverHandshakes.Add(context.Background(), 1, m.with(attribute.String(attrStatus, status)))
 }
 
 // opened notes the session that signs of life come from.
@@ -195,7 +221,7 @@ func (m *streamMetrics) opened(session *podlog.Session) { m.session.Store(sessio
 
 // reconnect counts a reason to connect again.
 func (m *streamMetrics) reconnect(reason string) {
-	m.builder.ProofpointpodReceiverReconnects.Add(context.Background(), 1, m.with(attrReason, reason))
+	m.builder.ProofpointpodReceiverReconnects.Add(context.Background(), 1, m.with(attribute.String(attrReason, reason)))
 }
 
 // read notes the newest record that was read.
@@ -214,7 +240,7 @@ func (m *streamMetrics) received(records []record.Record) {
 	for i := range records {
 		bytes += int64(len(records[i].Body))
 		if problem := records[i].Problem; problem != "" {
-			m.builder.ProofpointpodReceiverRecordsProblem.Add(ctx, 1, m.with(attrProblem, string(problem)))
+			m.builder.ProofpointpodReceiverRecordsProblem.Add(ctx, 1, m.with(attribute.String(attrProblem, string(problem))))
 		}
 	}
 	m.builder.ProofpointpodReceiverRecordsReceived.Add(ctx, int64(len(records)), m.labels)
@@ -237,7 +263,7 @@ func (m *streamMetrics) duplicates(count int, archive bool) {
 	if archive {
 		session = "archive"
 	}
-	m.builder.ProofpointpodReceiverRecordsDuplicate.Add(context.Background(), int64(count), m.with(attrSession, session))
+	m.builder.ProofpointpodReceiverRecordsDuplicate.Add(context.Background(), int64(count), m.with(attribute.String(attrSession, session)))
 }
 
 // recovered counts records that came from the archive and were handed on.
@@ -247,8 +273,7 @@ func (m *streamMetrics) recovered(count int) {
 
 // windowRead counts an hour of the archive that was read; complete: it need not be read again.
 func (m *streamMetrics) windowRead(complete bool) {
-	m.builder.ProofpointpodReceiverWindowsRead.Add(context.Background(), 1,
-		metric.WithAttributeSet(attribute.NewSet(m.eventType, attribute.Bool(attrComplete, complete))))
+	m.builder.ProofpointpodReceiverWindowsRead.Add(context.Background(), 1, m.with(attribute.Bool(attrComplete, complete)))
 }
 
 // saveFailures counts saves, and attempts to read the storage, that failed.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/config/configopaque"
 	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/otel/attribute"
@@ -23,6 +24,7 @@ import (
 const (
 	metricBytes      = "otelcol_proofpointpod_receiver_bytes_received"
 	metricState      = "otelcol_proofpointpod_receiver_connection_state"
+	metricError      = "otelcol_proofpointpod_receiver_error"
 	metricHandshakes = "otelcol_proofpointpod_receiver_handshakes"
 	metricLag        = "otelcol_proofpointpod_receiver_lag"
 	metricRecordAge  = "otelcol_proofpointpod_receiver_last_record_age"
@@ -33,7 +35,8 @@ const (
 	metricRefused    = "otelcol_proofpointpod_receiver_records_refused"
 )
 
-// metric returns the values of a metric by their attributes, written `event_type=message status=101`; nil: none yet.
+// metric returns the values of a metric by their attributes, written `event_type=message status=101`, without the one
+// that every metric has, `receiver`; nil: none yet.
 func (s *scenario) metric(name string) map[string]float64 {
 	metric, err := s.telemetry.GetMetric(name)
 	if err != nil {
@@ -66,7 +69,9 @@ func put[N int64 | float64](values map[string]float64, points []metricdata.DataP
 func labels(set attribute.Set) string {
 	var list []string
 	for _, label := range set.ToSlice() {
-		list = append(list, fmt.Sprintf("%s=%s", label.Key, label.Value.String()))
+		if label.Key != "receiver" {
+			list = append(list, fmt.Sprintf("%s=%s", label.Key, label.Value.String()))
+		}
 	}
 	return strings.Join(list, " ")
 }
@@ -137,9 +142,7 @@ func TestTelemetry_refused(t *testing.T) {
 }
 
 // transport are the attributes of the collector's own metrics of the receiver.
-func (s *scenario) transport() string {
-	return fmt.Sprintf("receiver=%s transport=websocket", s.source.settings.ID)
-}
+func (s *scenario) transport() string { return "transport=websocket" }
 
 func TestTelemetry_handshakesAndReconnects(t *testing.T) {
 	play(t, podsim.Options{SlotHold: -1}, func(s *scenario) {
@@ -189,6 +192,72 @@ func TestTelemetry_connectionState(t *testing.T) {
 			assert.Equal(t, want, value, labels)
 		}
 	})
+}
+
+func TestTelemetry_errors(t *testing.T) {
+	play(t, podsim.Options{}, func(s *scenario) {
+		s.config.SupportedEvents = []podlog.EventType{podlog.Message, podlog.Audit}
+		s.service.Plan(
+			podsim.Step{Type: podlog.Message, Do: podsim.Refuse, Status: 502, Times: 3},
+			podsim.Step{Type: podlog.Audit, Do: podsim.Refuse, Status: 401},
+		)
+	}, func(s *scenario) {
+		const refused = "effect=stopped error_type=ThirdPartyConfig event_type=audit reason=status_401"
+		s.elapse(time.Second / 4)
+		assert.Equal(t, map[string]float64{
+			"effect=retrying error_type=ThirdPartyGeneric event_type=message reason=status_502": 1,
+			refused: 1,
+		}, s.metric(metricError))
+		s.elapse(time.Minute)
+		assert.Equal(t, map[string]float64{refused: 1}, s.metric(metricError), "message collects again")
+	})
+}
+
+// Two sources in a collector share its meter reader, which tells them apart by attributes only.
+func TestTelemetry_everyMetricNamesItsSource(t *testing.T) {
+	play(t, podsim.Options{}, func(s *scenario) {
+		s.config.APISecret = configopaque.String(expiring(time.Now().Add(time.Hour)))
+		s.service.AcceptTokens(string(s.config.APISecret))
+		s.service.Generate(podlog.Message, 10)
+	}, func(s *scenario) {
+		s.elapse(time.Minute)
+		var all metricdata.ResourceMetrics
+		require.NoError(t, s.telemetry.Reader.Collect(context.Background(), &all))
+		checked := 0
+		for _, scope := range all.ScopeMetrics {
+			for _, m := range scope.Metrics {
+				for _, set := range attributeSets(t, m.Data) {
+					id, _ := set.Value("receiver")
+					assert.Equal(t, s.source.settings.ID.String(), id.AsString(), m.Name)
+					checked++
+				}
+			}
+		}
+		assert.Greater(t, checked, 20)
+	})
+}
+
+// attributeSets are those of each point of a metric.
+func attributeSets(t *testing.T, data metricdata.Aggregation) []attribute.Set {
+	t.Helper()
+	switch data := data.(type) {
+	case metricdata.Sum[int64]:
+		return sets(data.DataPoints)
+	case metricdata.Gauge[int64]:
+		return sets(data.DataPoints)
+	case metricdata.Gauge[float64]:
+		return sets(data.DataPoints)
+	}
+	require.Failf(t, "not a metric of this receiver", "a %T", data)
+	return nil
+}
+
+func sets[N int64 | float64](points []metricdata.DataPoint[N]) []attribute.Set {
+	var list []attribute.Set
+	for _, point := range points {
+		list = append(list, point.Attributes)
+	}
+	return list
 }
 
 func TestTelemetry_ages(t *testing.T) {

@@ -31,6 +31,7 @@ type TelemetryBuilder struct {
 	ProofpointpodReceiverBytesReceived       metric.Int64Counter
 	ProofpointpodReceiverClockSkew           metric.Float64ObservableGauge
 	ProofpointpodReceiverConnectionState     metric.Int64ObservableGauge
+	ProofpointpodReceiverError               metric.Int64ObservableGauge
 	ProofpointpodReceiverGapsDuration        metric.Float64ObservableGauge
 	ProofpointpodReceiverGapsOldestAge       metric.Float64ObservableGauge
 	ProofpointpodReceiverGapsOpen            metric.Int64ObservableGauge
@@ -85,6 +86,21 @@ func (builder *TelemetryBuilder) RegisterProofpointpodReceiverConnectionStateCal
 		cb(ctx, &observerInt64{inst: builder.ProofpointpodReceiverConnectionState, obs: o})
 		return nil
 	}, builder.ProofpointpodReceiverConnectionState)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterProofpointpodReceiverErrorCallback sets callback for observable ProofpointpodReceiverError metric.
+func (builder *TelemetryBuilder) RegisterProofpointpodReceiverErrorCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ProofpointpodReceiverError, obs: o})
+		return nil
+	}, builder.ProofpointpodReceiverError)
 	if err != nil {
 		return err
 	}
@@ -282,6 +298,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	builder.ProofpointpodReceiverConnectionState, err = builder.meter.Int64ObservableGauge(
 		"otelcol_proofpointpod_receiver_connection_state",
 		metric.WithDescription("1 for the state the stream is in, 0 for every other state. [Alpha]"),
+		metric.WithUnit("1"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProofpointpodReceiverError, err = builder.meter.Int64ObservableGauge(
+		"otelcol_proofpointpod_receiver_error",
+		metric.WithDescription("1 for each thing that is wrong with the stream. Not reported while nothing is. [Alpha]"),
 		metric.WithUnit("1"),
 	)
 	errs = errors.Join(errs, err)
