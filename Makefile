@@ -19,6 +19,13 @@ GENERATED := documentation.md generated_component_test.go generated_package_test
 # How long each fuzz target runs in `make fuzz`.
 FUZZTIME ?= 20s
 
+# `make bench`: how often each variant is measured, how long a measurement is, after how many records memory is looked
+# at for the last time, and what else the program is to be told.
+ROUNDS ?= 5
+BENCHTIME ?= 1s
+BENCHSOAK ?= 5000000
+BENCHFLAGS ?=
+
 # How long `make soak` goes on.
 SOAKTIME ?= 30m
 
@@ -31,7 +38,7 @@ SIDE_BY_SIDE := -parallel 10
 # The collector builder compiles without cgo and with -trimpath. Whatever else is built the same way is compiled once.
 PLAIN := CGO_ENABLED=0 GOFLAGS='$(GOFLAGS) -mod=readonly -buildvcs=false -trimpath'
 
-.PHONY: help run test build generate lint fuzz soak clean check-generate unit e2e tools
+.PHONY: help run test build generate lint bench fuzz soak clean check-generate unit e2e tools
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1|/p' Makefile | awk -F'|' '{ printf "make %-16s %s\n", $$1, $$2 }'
@@ -58,6 +65,9 @@ e2e: build bin/run $(OCB) ## run the end-to-end tests on the built binaries
 
 soak: build ## play faults at random on the built binary for SOAKTIME (default 30m); E2E_SOAK_SEED plays one schedule again
 	E2E_SOAK_TIME=$(SOAKTIME) $(PLAIN) go test -v -count=1 -timeout 0 $(SIDE_BY_SIDE) -run 'TestPromise_atRandom' ./internal/e2e
+
+bench: bin/bench ## measure what the receiver costs, against anchors and targets, and write docs/performance.md
+	bin/bench -rounds $(ROUNDS) -time $(BENCHTIME) -soak $(BENCHSOAK) -document docs/performance.md $(BENCHFLAGS)
 
 fuzz: ## run every fuzz target for FUZZTIME (default 20s)
 	@grep -rl --include='*_test.go' '^func Fuzz' cmd internal receiver | xargs -n 1 dirname | sort -u | \
@@ -91,6 +101,9 @@ bin/otelcol-proofpointpod: builder-config.yaml $(SOURCES) $(OCB)
 
 bin/podsim: $(SOURCES)
 	$(PLAIN) go build -o $@ ./cmd/podsim
+
+bin/bench: $(SOURCES)
+	$(PLAIN) go build -o $@ ./internal/bench
 
 bin/run: $(SOURCES)
 	$(PLAIN) go build -o $@ ./internal/run

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/proofpointpod/otelcol/internal/podlog"
+	"github.com/proofpointpod/otelcol/internal/record"
+)
+
+// readBarely reads as the receiver does, session, records and batches, and leaves out the rest: position and
+// identities remembered, telemetry, health, the handing over. The receiver can't be configured to do without positions,
+// so this is what their cost is measured against.
+func readBarely(ctx context.Context, v *variant, from service, play string, count counter) error {
+	endpoint, err := url.Parse(from.endpoint(play))
+	if err != nil {
+		return err
+	}
+	client := &podlog.Client{
+		Endpoint:         endpoint,
+		TLS:              from.secure(),
+		HandshakeTimeout: 10 * time.Second,
+		Keepalive:        podlog.Keepalive{Interval: 2 * time.Minute, Timeout: time.Minute},
+		MaxRecordSize:    64 << 20,
+	}
+	t := eventType(v.workloads[0])
+	session, err := client.Open(ctx, t, http.Header{})
+	if err != nil {
+		return ended(ctx, err)
+	}
+	resource := pcommon.NewMap()
+	resource.PutStr("service.name", "proofpoint-on-demand")
+	return ended(ctx, session.Receive(ctx, &barePath{
+		format: record.Format{EventType: t, Body: record.BodyText, SIEM: record.SIEMRecord, Resource: resource},
+		count:  func(records int) { count(v.workloads[0], records) },
+	}))
+}
+
+// barePath implements [podlog.Handler].
+type barePath struct {
+	format record.Format
+	count  func(records int)
+	batch  []record.Record
+	due    time.Time
+}
+
+func (b *barePath) Frame(data []byte, truncated bool) error {
+	now := time.Now()
+	if len(b.batch) == 0 {
+		b.due = now.Add(100 * time.Millisecond)
+	}
+	b.batch = record.Split(b.format.EventType, b.batch, data, truncated, now)
+	if len(b.batch) < batchRecords {
+		return nil
+	}
+	return b.Flush()
+}
+
+func (b *barePath) Due() time.Time { return b.due }
+
+func (b *barePath) Flush() error {
+	b.count(b.format.Logs(b.batch).LogRecordCount())
+	clear(b.batch)
+	b.batch = b.batch[:0]
+	b.due = time.Time{}
+	return nil
+}
