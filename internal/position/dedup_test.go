@@ -42,6 +42,7 @@ func (s *story) seen(count int, now time.Time) (ids []uint64) {
 	}
 	s.now = now
 	s.Accepted(records, true, now)
+	s.flows(now)
 	return ids
 }
 

@@ -31,6 +31,14 @@ type entry struct {
 	ts       uint32 // 0: none
 }
 
+// came is the earliest that the record can have reached the service.
+func (e entry) came() time.Time {
+	if e.ts == 0 {
+		return time.Unix(int64(e.accepted), 0)
+	}
+	return time.Unix(int64(min(e.ts, e.accepted)), 0)
+}
+
 // index remembers identities in the order in which they were accepted, and forgets the oldest first.
 type index struct {
 	known  map[uint64]struct{}
@@ -73,15 +81,6 @@ func (x *index) add(e entry) {
 
 func (x *index) size() int { return len(x.known) }
 
-// newest is when the newest entry was accepted, zero if there is none.
-func (x *index) newest() time.Time {
-	if len(x.chunks) == 0 {
-		return time.Time{}
-	}
-	last := x.chunks[len(x.chunks)-1].entries
-	return time.Unix(int64(last[len(last)-1].accepted), 0)
-}
-
 // forget drops whole chunks, the oldest first, whose entries were all accepted before a time or exceed a number.
 func (x *index) forget(before uint32, limit int) {
 	for len(x.chunks) > 0 {
@@ -100,26 +99,33 @@ func (x *index) forget(before uint32, limit int) {
 	}
 }
 
-// unlearn drops the entries accepted at or after a time, and returns the oldest `ts` among them, 0 if there was none.
-func (x *index) unlearn(since uint32) (oldest uint32) {
-	for len(x.chunks) > 0 {
+// end is the place behind the newest entry. Places count all entries there ever were, so those before one stay the same
+// whatever is added or forgotten.
+func (x *index) end() uint64 {
+	if len(x.chunks) == 0 {
+		return x.next * chunkEntries
+	}
+	last := x.chunks[len(x.chunks)-1]
+	return last.number*chunkEntries + uint64(len(last.entries))
+}
+
+// unlearn drops the entries from a place on, and shows each of them.
+func (x *index) unlearn(from uint64, show func(entry)) {
+	for len(x.chunks) > 0 && x.end() > from {
 		last := x.chunks[len(x.chunks)-1]
-		for len(last.entries) > 0 {
-			e := last.entries[len(last.entries)-1]
-			if e.accepted < since {
-				return oldest
-			}
+		kept := max(from, last.number*chunkEntries) - last.number*chunkEntries
+		for _, e := range last.entries[kept:] {
 			delete(x.known, e.id)
-			if e.ts != 0 && (oldest == 0 || e.ts < oldest) {
-				oldest = e.ts
-			}
-			last.entries = last.entries[:len(last.entries)-1]
-			last.saved = -1 // what is stored is too much: it has to be written again
+			show(e)
+		}
+		last.entries = last.entries[:kept]
+		last.saved = -1 // what is stored is too much: it has to be written again
+		if kept > 0 {
+			return
 		}
 		x.next = last.number // the key is written over
 		x.chunks = x.chunks[:len(x.chunks)-1]
 	}
-	return oldest
 }
 
 var errChunk = errors.New("not a chunk of identities")

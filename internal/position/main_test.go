@@ -101,6 +101,7 @@ func options() position.Options {
 		ArchiveDelay: time.Hour,
 		Margin:       time.Hour,
 		Unflushed:    5*time.Minute + 30*time.Second,
+		Depth:        4,
 		Remember:     24 * time.Hour,
 		MaxEntries:   2_000_000,
 	}
@@ -142,7 +143,14 @@ func (s *story) load() {
 
 func (s *story) save() {
 	s.t.Helper()
+	s.flows(s.now)
 	require.NoError(s.t, s.Save(s.t.Context(), s.disk, s.now))
+}
+
+// flows has the pipeline run up to a time, without a wait.
+func (s *story) flows(now time.Time) {
+	running := now.Sub(noon())
+	s.Flowed(position.Flow{Elapsed: running, Running: running})
 }
 
 // stop ends the process in order, and another one starts.
@@ -184,6 +192,7 @@ func (s *story) acceptLate(ts, now time.Time) uint64 {
 	s.now = now
 	r := s.claim(ts)
 	s.Accepted([]position.Seen{r}, true, now)
+	s.flows(now)
 	return r.ID
 }
 

@@ -67,24 +67,28 @@ type world struct {
 	// The pipeline.
 	memory    []accepted // not flushed
 	delivered map[uint64]int
+	stalled   time.Duration // how long it has taken nothing, in all
+	waits     int           // how often
 
 	// What the promise allows: records that may come again.
-	savedAt time.Time
-	unsaved []uint64 // accepted since the last save
+	flowed  position.Flow // as the process has noted it
+	saved   position.Flow // as of the last save
+	unsaved []uint64      // accepted since the last save
 	newest  map[uint64]time.Time
+	noted   map[uint64]time.Duration // for how long the pipeline had been running when the process noted that it had accepted
 	excused map[uint64]bool
 }
 
 type accepted struct {
 	id uint64
-	at time.Time
+	at position.Flow
 }
 
 func newWorld(t *testing.T, seed uint64) *world {
 	t.Helper()
 	w := &world{
 		t: t, random: rand.New(rand.NewPCG(seed, seed)), now: noon(), options: options(), disk: newMemory(),
-		delivered: map[uint64]int{}, newest: map[uint64]time.Time{}, excused: map[uint64]bool{}, ended: noon(),
+		delivered: map[uint64]int{}, newest: map[uint64]time.Time{}, noted: map[uint64]time.Duration{}, excused: map[uint64]bool{}, ended: noon(),
 	}
 	w.resumesWritten = w.chance(2)
 	w.archiveMoves = w.chance(2)
@@ -130,6 +134,7 @@ func (w *world) step() {
 	if !w.loaded {
 		w.load()
 	}
+	w.note()
 	if w.chance(2) {
 		w.save()
 	}
@@ -137,8 +142,10 @@ func (w *world) step() {
 	w.Unrecoverable(w.now)
 }
 
-// pass lets time pass, in which records reach the service and the pipeline flushes.
+// pass lets time pass, in which records reach the service, and the pipeline takes what it is given and flushes, or takes
+// nothing.
 func (w *world) pass(seconds int) {
+	began, stalls := w.now, w.chance(5)
 	for end := w.now.Add(time.Duration(seconds) * time.Second); w.now.Before(end); {
 		w.now = w.now.Add(time.Duration(1+w.random.IntN(60)) * time.Second)
 		late := time.Duration(w.random.IntN(2000)) * time.Millisecond
@@ -146,20 +153,43 @@ func (w *world) pass(seconds int) {
 			late = time.Duration(w.random.Int64N(int64(w.options.Margin)))
 		}
 		w.log = append(w.log, message{id: uint64(len(w.log) + 1), ts: w.now.Add(-late), arrived: w.now})
-		if w.open && w.chance(3) {
+		if w.open && !stalls && w.chance(3) {
 			w.receive()
 			w.accept()
 		}
 	}
+	if stalls {
+		w.stalled += w.now.Sub(began)
+		w.waits++
+		return
+	}
 	w.flush(w.options.Unflushed * 9 / 10)
+}
+
+// flow is how the pipeline has done.
+func (w *world) flow() position.Flow {
+	elapsed := w.now.Sub(noon())
+	return position.Flow{Elapsed: elapsed, Running: elapsed - w.stalled, Waits: w.waits}
+}
+
+// note has the process note how the pipeline has done.
+func (w *world) note() {
+	w.flowed = w.flow()
+	w.Flowed(w.flowed)
+	for id := range w.newest {
+		if _, known := w.noted[id]; !known {
+			w.noted[id] = w.flowed.Running
+		}
+	}
 }
 
 // flush lets the pipeline write down what it has had for so long, and some of the rest.
 func (w *world) flush(age time.Duration) {
 	kept := w.memory[:0]
 	all := w.chance(4)
+	now := w.flow()
 	for _, a := range w.memory {
-		if all || w.now.Sub(a.at) >= age {
+		if all || now.Running-a.at.Running >= age || now.Waits-a.at.Waits >= w.options.Depth {
 			w.delivered[a.id]++
 		} else {
 			kept = append(kept, a)
@@ -226,8 +256,9 @@ func (w *world) acceptBatch(live bool) {
 		}
 		delete(w.excused, r.ID)
 		w.newest[r.ID] = w.now
+		delete(w.noted, r.ID)
 		w.unsaved = append(w.unsaved, r.ID)
-		w.memory = append(w.memory, accepted{r.ID, w.now})
+		w.memory = append(w.memory, accepted{r.ID, w.flow()})
 	}
 	w.Accepted(w.batch, live, w.now)
 	w.batch = nil
@@ -362,7 +393,7 @@ func (w *world) save() {
 	if !w.loaded || !w.NeedsSave(w.now) || w.Save(w.t.Context(), w.disk, w.now) != nil {
 		return
 	}
-	w.savedAt = w.now
+	w.saved = w.flowed
 	w.unsaved = nil
 }
 
@@ -371,17 +402,22 @@ func (w *world) kill() {
 	if !w.loaded {
 		return
 	}
-	for id, at := range w.newest {
-		if w.options.Unflushed > 0 && !at.Before(w.savedAt.Add(-w.options.Unflushed).Truncate(time.Second)) {
-			w.excused[id] = true
-		}
-	}
+	w.forgetUnflushed()
 	w.forgetUnsaved()
 	w.memory = nil
 	if w.open {
 		w.cut()
 	}
 	w.start()
+}
+
+// forgetUnflushed excuses what was in the pipeline's memory at the last save, as far as the process can tell.
+func (w *world) forgetUnflushed() {
+	for id := range w.newest {
+		if noted, ok := w.noted[id]; !ok || w.saved.Running-noted < w.options.Unflushed {
+			w.excused[id] = true
+		}
+	}
 }
 
 // forgetUnsaved excuses what was accepted since the last save.
@@ -402,11 +438,7 @@ func (w *world) stop() {
 	w.save()
 	w.forgetUnsaved()
 	if w.disk.fail != nil { // for the next process it was a kill
-		for id, at := range w.newest {
-			if !at.Before(w.savedAt.Add(-w.options.Unflushed).Truncate(time.Second)) {
-				w.excused[id] = true
-			}
-		}
+		w.forgetUnflushed()
 	}
 	w.flush(0)
 	w.memory = nil

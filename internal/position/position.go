@@ -27,8 +27,11 @@ type Options struct {
 	ArchiveDelay time.Duration
 	// Margin is how long a record can take from its `ts` to its arrival.
 	Margin time.Duration
-	// Unflushed is how long a record that was accepted can be in the memory of the pipeline.
+	// Unflushed is how long a record that was accepted can be in the memory of the pipeline, as long as that runs; see
+	// [Position.Flowed]. Zero: not at all.
 	Unflushed time.Duration
+	// Depth is after how many batches that had to wait all that was accepted before them is out of that memory.
+	Depth int
 	// Remember is how long identities are remembered, and MaxEntries how many.
 	Remember   time.Duration
 	MaxEntries int
@@ -51,6 +54,10 @@ type Position struct {
 	// changed: there is something new to save, besides a sign of life.
 	changed bool
 	saved   time.Time // the newest successful save
+	// flushed is the place in the index up to which records are out of the pipeline's memory; savedFlushed as it was
+	// saved. marks are the places beyond, in order.
+	flushed, savedFlushed uint64
+	marks                 []mark
 }
 
 // head is the small part of a position.
@@ -66,8 +73,6 @@ type head struct {
 	// clean: the process has ended in order, so that what it accepted is not in memory any more. From Load on it has
 	// not, and that has to be saved before it accepts anything.
 	clean bool
-	// proven: what was accepted before, by processes that have ended, is not in memory any more. Zero: nothing is known.
-	proven time.Time
 	// doubt is a pause of the live session of which it is not known whether its records come by themselves; zero: none.
 	doubt Gap
 }

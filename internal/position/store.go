@@ -37,8 +37,9 @@ type storedHead struct {
 	Life     time.Time `json:"life"`
 	Accepted time.Time `json:"accepted,omitzero"`
 	Clean    bool      `json:"clean"`
-	Proven   time.Time `json:"proven,omitzero"`
-	Doubt    *Gap      `json:"doubt,omitempty"`
+	// Flushed is the place in the index up to which records were out of the pipeline's memory.
+	Flushed uint64 `json:"flushed"`
+	Doubt   *Gap   `json:"doubt,omitempty"`
 
 	Gaps  []Gap              `json:"gaps,omitempty"`
 	Hours map[int64]progress `json:"hours,omitempty"`
@@ -64,8 +65,8 @@ type Loaded struct {
 // Load reads the stored position. It is to be called before the first session; if storage could not be read then, it
 // may be called later, and what is stored joins what has happened since. An error means that storage does not work.
 //
-// After an end that was not clean, what was accepted within Options.Unflushed before the last save may have been lost
-// with the pipeline's memory: it is not remembered as delivered, and missing from its oldest record on.
+// After an end that was not clean, what was in the pipeline's memory at the last save may be lost: it is not remembered
+// as delivered, and missing from its oldest record on.
 func (p *Position) Load(ctx context.Context, client storage.Client) (Loaded, error) {
 	data, err := client.Get(ctx, headKey)
 	if err != nil {
@@ -119,7 +120,8 @@ func (p *Position) decodeHead(data []byte) (*storedHead, error) {
 // loadBatch is how many chunks are read at a time.
 const loadBatch = 64
 
-// loadIndex reads the chunks. One that is broken, or not there, is left out: what it held may come again.
+// loadIndex reads the chunks. One that is broken, or not there, is left out: what it held may come again, and the index
+// has to be renumbered.
 func loadIndex(ctx context.Context, client storage.Client, stored *storedHead) (x *index, broken int, err error) {
 	x = newIndex()
 	x.next = stored.Next
@@ -141,9 +143,6 @@ func loadIndex(ctx context.Context, client storage.Client, stored *storedHead) (
 			x.load(c)
 		}
 	}
-	if broken > 0 {
-		x.renumber(stored)
-	}
 	return x, broken, nil
 }
 
@@ -154,22 +153,20 @@ func (p *Position) join(stored *storedHead, old *index, broken int) Loaded {
 	loaded := Loaded{Found: true, Unclean: !stored.Clean}
 	suspect := stored.Suspect
 	if !stored.Clean {
-		lost := later(stored.SavedAt.Add(-p.options.Unflushed), stored.Proven)
-		suspect = oldest(oldest(suspect, stored.Safe), lost)
-		if p.options.Unflushed > 0 {
-			if ts := old.unlearn(seconds(lost)); ts != 0 {
-				suspect = oldest(suspect, time.Unix(int64(ts), 0))
-			}
-		}
+		suspect = oldest(suspect, stored.Safe)
+		old.unlearn(stored.Flushed, func(e entry) { suspect = oldest(suspect, e.came()) })
 	}
 	if broken > 0 {
 		loaded.Aside = fmt.Errorf("%d of %d stored chunks of identities are broken or gone; records that they held may be repeated",
 			broken, stored.Next-stored.First)
 		// Nothing tells which records they held, so none from before now is known to be remembered.
 		old.horizon = max(old.horizon, seconds(stored.SavedAt))
+		old.renumber(stored)
 	}
 
-	proven := old.newest()
+	p.flushed = old.end() // by processes that have ended
+	p.savedFlushed = stored.Flushed
+	p.marks = nil // places in the index change
 	recent := p.index
 	p.index = old
 	p.index.horizon = max(old.horizon, recent.horizon)
@@ -190,7 +187,6 @@ func (p *Position) join(stored *storedHead, old *index, broken int) Loaded {
 	} else {
 		loaded.Opened = p.joinLate(stored, suspect)
 	}
-	p.proven = proven
 	p.clean = false
 	p.loaded = true
 	p.changed = true
@@ -222,10 +218,9 @@ func oldest(a, b time.Time) time.Time {
 func (p *Position) NeedsSave(now time.Time) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	// What was accepted less than Options.Unflushed before the newest save is read again if the process is killed. So a
-	// stream that has become quiet is saved on until that is none of it.
-	unflushed := p.options.Unflushed > 0 && now.After(p.saved) && p.saved.Sub(p.accepted) <= p.options.Unflushed+time.Second
-	return p.loaded && (p.changed || unflushed || now.Sub(p.saved) >= lifeInterval)
+	// What was in the pipeline's memory at the newest save is read again if the process is killed. So a stream that has
+	// become quiet is saved on until that is none of it.
+	return p.loaded && (p.changed || p.flushed > p.savedFlushed || now.Sub(p.saved) >= lifeInterval)
 }
 
 // Save writes what is new since the last save, in one transaction. One goroutine at a time calls it, and only after
@@ -251,9 +246,12 @@ func (p *Position) snapshot(now time.Time) ([]*storage.Operation, func(), error)
 	defer p.mu.Unlock()
 	stored := storedHead{
 		Version: version, Cluster: p.options.Cluster, Stream: p.options.Stream,
-		SavedAt: now, Safe: p.safe, Suspect: p.suspect, Life: p.life, Accepted: p.accepted, Clean: p.clean, Proven: p.proven,
+		SavedAt: now, Safe: p.safe, Suspect: p.suspect, Life: p.life, Accepted: p.accepted, Clean: p.clean, Flushed: p.flushed,
 		Gaps: p.gaps.open, Hours: p.gaps.hours,
 		First: p.index.next, Next: p.index.next, Horizon: p.index.horizon,
+	}
+	if p.options.Unflushed == 0 {
+		stored.Flushed = p.index.end()
 	}
 	if p.doubt.From.Before(p.doubt.To) {
 		doubt := p.doubt
@@ -291,6 +289,7 @@ func (p *Position) snapshot(now time.Time) ([]*storage.Operation, func(), error)
 		}
 		p.index.forgotten = p.index.forgotten[forgotten:]
 		p.saved = now
+		p.savedFlushed = stored.Flushed
 	}
 	return operations, settle, nil
 }
