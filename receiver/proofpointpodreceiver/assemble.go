@@ -23,6 +23,7 @@ type streamSettings struct {
 	// archiveCredentials are those of the second token; nil: there is none.
 	archiveCredentials *credentials
 	clock              *clock
+	flow               *flow
 	stop, abort        context.Context //nolint:containedctx // the life of the streams, not of a call
 }
 
@@ -50,6 +51,7 @@ func newStream(set *streamSettings, t podlog.EventType, host component.Host) (*s
 		ArchiveDelay: config.Backfill.ArchiveDelay,
 		Margin:       config.Backfill.Margin,
 		Unflushed:    config.UnflushedWindow,
+		Depth:        pipelineDepth(),
 		Remember:     config.Dedup.Window,
 		MaxEntries:   config.Dedup.MaxEntries,
 	})
@@ -65,6 +67,7 @@ func newStream(set *streamSettings, t podlog.EventType, host component.Host) (*s
 			obs:      s.obs,
 			health:   health,
 			metrics:  metrics,
+			flow:     set.flow,
 			logger:   logger,
 			outage:   outage,
 			stop:     set.stop,
@@ -98,7 +101,7 @@ func newStream(set *streamSettings, t podlog.EventType, host component.Host) (*s
 	live.intake.look = func(fresh []record.Record) { live.judge(live.pauses.record(fresh, live.clock.now())) }
 	parts.keeper = &keeper{
 		position: where, open: open, health: health, metrics: metrics, logger: logger, clock: set.clock,
-		found: parts.stream.opened,
+		flow: set.flow, found: parts.stream.opened,
 	}
 	if !config.Backfill.Enabled {
 		return parts, nil

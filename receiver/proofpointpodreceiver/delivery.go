@@ -39,6 +39,7 @@ type delivery struct {
 	obs      *receiverhelper.ObsReport
 	health   *health.Stream
 	metrics  *streamMetrics
+	flow     *flow
 	logger   *zap.Logger
 	outage   *outage // of the pipeline
 
@@ -63,14 +64,17 @@ type delivery struct {
 func (d *delivery) deliver(records []record.Record) error {
 	d.metrics.received(records)
 	operation := d.obs.StartLogsOp(d.handover.ctx)
+	d.flow.offered()
 	err := d.deliverUntilAccepted(operation, records)
 	d.obs.EndLogsOp(operation, dataFormat, len(records), err)
-	if consumererror.IsPermanent(err) {
+	switch {
+	case err == nil:
+		d.flow.taken()
+		d.accepted()
+	case consumererror.IsPermanent(err):
+		d.flow.taken()
 		d.discard(records, err)
 		return nil
-	}
-	if err == nil {
-		d.accepted()
 	}
 	return err
 }

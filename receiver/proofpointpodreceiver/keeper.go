@@ -32,6 +32,7 @@ type keeper struct {
 	metrics *streamMetrics
 	logger  *zap.Logger
 	clock   *clock
+	flow    *flow
 	// found is told of a gap that comes to light when storage answers late.
 	found func(position.Opened)
 
@@ -71,6 +72,7 @@ func (k *keeper) run(ctx context.Context) {
 func (k *keeper) keep(ctx context.Context) {
 	now := k.clock.now()
 	k.position.Forget(now)
+	k.position.Flowed(k.flow.now())
 	if k.open == nil || k.failing && time.Now().Before(k.retryAt) {
 		return
 	}

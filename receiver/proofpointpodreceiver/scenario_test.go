@@ -290,6 +290,17 @@ func (s *sink) crash() {
 	s.accepted, s.times = s.accepted[:kept], s.times[:kept]
 }
 
+// flushBefore has the pipeline have written down what it accepted so long ago.
+func (s *sink) flushBefore(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, at := range s.times {
+		if time.Since(at) >= d {
+			s.times[i] = time.Time{}
+		}
+	}
+}
+
 // acceptedWithin is how many records were accepted in the last so and so long.
 func (s *sink) acceptedWithin(d time.Duration) int {
 	s.mu.Lock()

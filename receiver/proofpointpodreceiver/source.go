@@ -98,7 +98,7 @@ func (s *source) Start(ctx context.Context, host component.Host) error {
 		}
 	}()
 	set := &streamSettings{
-		source: s, client: client, credentials: credentials, clock: &clock{}, stop: stop, abort: abort,
+		source: s, client: client, credentials: credentials, clock: &clock{}, flow: newFlow(), stop: stop, abort: abort,
 	}
 	if second := s.config.Backfill.APISecret; second != "" && s.config.Backfill.Enabled {
 		set.archiveCredentials = fixedToken(second, func(expires time.Time) {

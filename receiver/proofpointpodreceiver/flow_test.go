@@ -1,0 +1,127 @@
+package proofpointpodreceiver
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"go.opentelemetry.io/collector/pdata/plog"
+
+	"github.com/proofpointpod/otelcol/internal/podlog"
+	"github.com/proofpointpod/otelcol/internal/podsim"
+	"github.com/proofpointpod/otelcol/internal/position"
+)
+
+// fillUp has the sending queue behind the batch processor be full until the function that it returns is called: nothing
+// leaves the pipeline's memory, and a batch waits until there is room.
+func (s *sink) fillUp() (room func()) {
+	full := make(chan struct{})
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.memory = 100 * time.Hour
+	s.answer = func(ctx context.Context, _ plog.Logs) error {
+		select {
+		case <-full:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return func() { close(full) }
+}
+
+func TestPromise_killWhileTheSendingQueueIsFull(t *testing.T) {
+	readings(t, podsim.Options{}, func(s *scenario) { s.config.RetryOnFailure.MaxElapsedTime = 0 }, func(s *scenario) {
+		s.traffic(20*time.Minute, 10*time.Second)
+		s.elapse(6 * time.Minute) // all of it is on disk
+		s.traffic(3*time.Minute, 10*time.Second)
+		s.sink.flushBefore(5 * time.Minute)
+		s.sink.fillUp()
+		s.traffic(40*time.Minute, 10*time.Second)
+		s.kill()
+		lost, _ := s.count()
+		assert.Greater(t, lost, 18, "what was in the batch processor")
+		s.sink.answers(nil)
+		s.start()
+		s.fills(9)
+		s.keepsThePromise(1)
+	})
+}
+
+// A stream that has given up holds its batch in front of the full queue still; the other's records wait behind it.
+func TestPromise_killAfterTheSourceHasGivenUpOnAFullQueue(t *testing.T) {
+	readings(t, podsim.Options{}, nil, func(s *scenario) {
+		s.traffic(3*time.Minute, 10*time.Second)
+		s.sink.fillUp()
+		s.traffic(3*time.Hour, 10*time.Minute)
+		assert.Contains(t, s.said(), "Gave up")
+		s.kill()
+		s.sink.answers(nil)
+		s.start()
+		s.fills(9)
+		s.keepsThePromise(0)
+	})
+}
+
+// What one stream has to wait for, holds the records of the others.
+func TestPromise_killWhileAnotherStreamWaits(t *testing.T) {
+	readings(t, podsim.Options{}, func(s *scenario) {
+		s.config.RetryOnFailure.MaxElapsedTime = 0
+		s.config.SupportedEvents = []podlog.EventType{podlog.Message, podlog.Maillog}
+	}, func(s *scenario) {
+		s.traffic(time.Minute, 10*time.Second)
+		s.sink.fillUp()
+		s.service.Generate(podlog.Maillog, 1)
+		s.elapse(time.Hour)
+		s.kill()
+		lost, _ := s.count()
+		assert.Equal(t, 6, lost)
+		s.sink.answers(nil)
+		s.start()
+		s.fills(9)
+		s.keepsThePromise(0)
+	})
+}
+
+func TestFlow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFlow()
+		want := position.Flow{}
+		passes := func(d, running time.Duration, waits int) {
+			t.Helper()
+			<-time.After(d)
+			want.Elapsed += d
+			want.Running += running
+			want.Waits += waits
+			assert.Equal(t, want, f.now())
+		}
+		passes(time.Minute, time.Minute, 0)
+
+		f.offered()
+		passes(time.Hour, 0, 0)
+		f.taken()
+		passes(time.Second, time.Second, 1)
+
+		f.offered()
+		passes(900*time.Millisecond, 0, 0)
+		f.taken() // it has been at work
+		passes(0, 900*time.Millisecond, 0)
+
+		f.offered()
+		passes(time.Minute, 0, 0)
+		f.offered()
+		passes(time.Minute, 0, 0)
+		f.taken()
+		passes(time.Minute, 0, 1)
+		f.taken()
+		passes(time.Minute, time.Minute, 1)
+
+		f.offered() // for good
+		passes(time.Minute, 0, 0)
+		f.offered()
+		f.taken()
+		passes(time.Hour, 0, 1)
+	})
+}
