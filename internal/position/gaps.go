@@ -33,8 +33,10 @@ type progress struct {
 
 // gaps are the open gaps of a stream, in order and without overlaps, and how far each of their hours has been read.
 type gaps struct {
-	open   []Gap
-	hours  map[int64]progress // by the hour's start, in seconds since 1970
+	open  []Gap
+	hours map[int64]progress // by the hour's start, in seconds since 1970
+	// late says of an hour until when what is missed of it may have reached the service, if that is longer than usual.
+	late   map[int64]time.Time
 	margin time.Duration
 	delay  time.Duration
 }
@@ -62,7 +64,7 @@ func (g *gaps) add(gap Gap) {
 // before the gap.
 func (g *gaps) first(gap Gap) time.Time { return gap.From.Add(-g.margin).Truncate(archiveUnit) }
 
-// windows lists the hours still to be read, the oldest first. Each is due no earlier than the one before.
+// windows lists the hours still to be read, the oldest first.
 func (g *gaps) windows() []Window {
 	var list []Window
 	for _, gap := range g.open {
@@ -75,7 +77,8 @@ func (g *gaps) windows() []Window {
 				list = slices.Insert(list, i, Window{Start: start, End: start.Add(archiveUnit)})
 			}
 			// An hour that gaps share is due with the last of them: what was missed there can reach the archive later.
-			list[i].Due = earlier(list[i].End.Add(g.margin), gap.To).Add(g.delay)
+			came := later(earlier(list[i].End.Add(g.margin), gap.To), g.late[start.Unix()])
+			list[i].Due = later(list[i].Due, came.Add(g.delay))
 		}
 	}
 	return list
@@ -157,14 +160,14 @@ func (g *gaps) complete(gap Gap) bool {
 
 // tidy forgets the hours of gaps that are closed.
 func (g *gaps) tidy() {
-	for hour := range g.hours {
+	closed := func(hour int64) bool {
 		start := time.Unix(hour, 0)
-		if !slices.ContainsFunc(g.open, func(gap Gap) bool {
+		return !slices.ContainsFunc(g.open, func(gap Gap) bool {
 			return !start.Before(g.first(gap)) && start.Before(gap.To)
-		}) {
-			delete(g.hours, hour)
-		}
+		})
 	}
+	maps.DeleteFunc(g.hours, func(hour int64, _ progress) bool { return closed(hour) })
+	maps.DeleteFunc(g.late, func(hour int64, _ time.Time) bool { return closed(hour) })
 }
 
 // cutOff notes a read of an hour that did not end in order: records came, repeats included, fresh of them new. It says

@@ -301,7 +301,7 @@ func TestPosition_quittingWithABatchIsAGap(t *testing.T) {
 			s.handshake(12, 0)
 			s.accept(12, 10)
 			batch := []position.Seen{s.claim(at(12, 11)), s.claim(at(12, 3)), s.claim(time.Time{})}
-			s.Refused(batch)
+			s.Refused(batch, at(12, 12))
 			s.now = at(12, 12)
 			s.End(true, s.now) // the session itself ends in order
 			between(s)

@@ -31,14 +31,6 @@ type entry struct {
 	ts       uint32 // 0: none
 }
 
-// came is the earliest that the record can have reached the service.
-func (e entry) came() time.Time {
-	if e.ts == 0 {
-		return time.Unix(int64(e.accepted), 0)
-	}
-	return time.Unix(int64(min(e.ts, e.accepted)), 0)
-}
-
 // index remembers identities in the order in which they were accepted, and forgets the oldest first.
 type index struct {
 	known  map[uint64]struct{}

@@ -305,7 +305,7 @@ func (w *world) refuse() {
 		return
 	}
 	w.receive()
-	w.Refused(w.batch)
+	w.Refused(w.batch, w.now)
 	w.batch = nil
 	w.End(false, w.now)
 	w.cut()

@@ -58,6 +58,8 @@ type Position struct {
 	// saved. marks are the places beyond, in order.
 	flushed, savedFlushed uint64
 	marks                 []mark
+	// untold are gaps that were opened for strays, and that no Opened has told of.
+	untold []Gap
 }
 
 // head is the small part of a position.
@@ -83,7 +85,7 @@ func New(options Options) *Position {
 		options: options,
 		head:    head{clean: true},
 		index:   newIndex(),
-		gaps:    gaps{hours: map[int64]progress{}, margin: options.Margin, delay: options.ArchiveDelay},
+		gaps:    gaps{hours: map[int64]progress{}, late: map[int64]time.Time{}, margin: options.Margin, delay: options.ArchiveDelay},
 		claimed: map[uint64]struct{}{},
 	}
 }
@@ -137,17 +139,24 @@ func (p *Position) Accepted(records []Seen, live bool, now time.Time) {
 	p.changed = true
 }
 
-// Refused notes that a stream quits with records that the pipeline did not accept: they are missing from the oldest on.
-func (p *Position) Refused(records []Seen) {
+// Refused notes that a stream quits with records of a live session that the pipeline did not accept: they are missing
+// from the oldest on.
+func (p *Position) Refused(records []Seen, now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	from := p.safe
+	astray := strays{}
 	for _, r := range records {
 		delete(p.claimed, r.ID)
-		if !r.TS.IsZero() && (from.IsZero() || r.TS.Before(from)) {
-			from = r.TS
+		switch {
+		case r.TS.IsZero():
+		case r.TS.Before(p.safe.Add(-p.options.Margin)): // though what is not accepted came after safe, but for open gaps
+			astray.add(r.TS, now)
+		default:
+			from = oldest(from, r.TS)
 		}
 	}
+	p.openStrays(astray)
 	p.suspectFrom(from)
 }
 
@@ -172,6 +181,8 @@ type Opened struct {
 	Reason string
 	// Pause is a pause in doubt that has become a gap; nil: there was none.
 	Pause *Gap
+	// Strays are small gaps around the `ts` of records that are missing, and whose `ts` is old for when they came.
+	Strays []Gap
 }
 
 // ReadBackTo changes Options.Since, when it is known what time it is at the service. It counts for the next Begin.
@@ -196,7 +207,7 @@ func (p *Position) Begin(now time.Time) Opened {
 		p.begun = now
 	}
 	// A doubt that is left over from another session is not resolved by this one.
-	opened := Opened{Pause: p.confirm()}
+	opened := Opened{Pause: p.confirm(), Strays: p.tellStrays()}
 	from, reason := p.suspect, "the last session, or the process, did not end in order"
 	switch {
 	case p.safe.IsZero() && !p.options.Since.IsZero():

@@ -41,8 +41,9 @@ type storedHead struct {
 	Flushed uint64 `json:"flushed"`
 	Doubt   *Gap   `json:"doubt,omitempty"`
 
-	Gaps  []Gap              `json:"gaps,omitempty"`
-	Hours map[int64]progress `json:"hours,omitempty"`
+	Gaps  []Gap               `json:"gaps,omitempty"`
+	Hours map[int64]progress  `json:"hours,omitempty"`
+	Late  map[int64]time.Time `json:"late,omitempty"`
 
 	// The chunks of identities from First on and before Next, and what was forgotten before.
 	First   uint64 `json:"first_chunk"`
@@ -152,9 +153,20 @@ func (p *Position) join(stored *storedHead, old *index, broken int) Loaded {
 	defer p.mu.Unlock()
 	loaded := Loaded{Found: true, Unclean: !stored.Clean}
 	suspect := stored.Suspect
+	astray := strays{}
 	if !stored.Clean {
 		suspect = oldest(suspect, stored.Safe)
-		old.unlearn(stored.Flushed, func(e entry) { suspect = oldest(suspect, e.came()) })
+		old.unlearn(stored.Flushed, func(e entry) {
+			accepted, ts := time.Unix(int64(e.accepted), 0).UTC(), time.Unix(int64(e.ts), 0).UTC()
+			switch {
+			case e.ts == 0:
+				suspect = oldest(suspect, accepted)
+			case ts.Before(accepted.Add(-p.options.ServerMemory - p.options.Margin)):
+				astray.add(ts, accepted)
+			default:
+				suspect = oldest(suspect, earlier(ts, accepted))
+			}
+		})
 	}
 	if broken > 0 {
 		loaded.Aside = fmt.Errorf("%d of %d stored chunks of identities are broken or gone; records that they held may be repeated",
@@ -181,8 +193,15 @@ func (p *Position) join(stored *storedHead, old *index, broken int) Loaded {
 	if stored.Doubt != nil {
 		defer p.gaps.add(*stored.Doubt) // after the hours that were read before it
 	}
-	if p.begun.IsZero() {
+	for hour, came := range stored.Late {
+		p.gaps.late[hour] = later(p.gaps.late[hour], came)
+	}
+	first := p.begun.IsZero()
+	if first {
 		maps.Copy(p.gaps.hours, stored.Hours)
+	}
+	p.openStrays(astray)
+	if first {
 		p.head = head{safe: stored.Safe, suspect: suspect, life: stored.Life, accepted: stored.Accepted}
 	} else {
 		loaded.Opened = p.joinLate(stored, suspect)
@@ -199,12 +218,12 @@ func (p *Position) joinLate(stored *storedHead, suspect time.Time) Opened {
 	if from.IsZero() && p.begun.Sub(stored.Life) > p.patience() {
 		from, reason = stored.Safe, "away for longer than the service remembers (backfill.server_memory)"
 	}
-	if from.IsZero() || !from.Before(p.begun) {
-		return Opened{}
+	opened := Opened{Strays: p.tellStrays()}
+	if !from.IsZero() && from.Before(p.begun) {
+		opened.Gap, opened.Reason = &Gap{From: from, To: p.begun}, reason
+		p.gaps.add(*opened.Gap)
 	}
-	gap := Gap{From: from, To: p.begun}
-	p.gaps.add(gap)
-	return Opened{Gap: &gap, Reason: reason}
+	return opened
 }
 
 func oldest(a, b time.Time) time.Time {
@@ -247,7 +266,7 @@ func (p *Position) snapshot(now time.Time) ([]*storage.Operation, func(), error)
 	stored := storedHead{
 		Version: version, Cluster: p.options.Cluster, Stream: p.options.Stream,
 		SavedAt: now, Safe: p.safe, Suspect: p.suspect, Life: p.life, Accepted: p.accepted, Clean: p.clean, Flushed: p.flushed,
-		Gaps: p.gaps.open, Hours: p.gaps.hours,
+		Gaps: p.gaps.open, Hours: p.gaps.hours, Late: p.gaps.late,
 		First: p.index.next, Next: p.index.next, Horizon: p.index.horizon,
 	}
 	if p.options.Unflushed == 0 {

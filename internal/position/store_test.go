@@ -236,7 +236,7 @@ func TestNeedsSave(t *testing.T) {
 	for name, change := range map[string]func(){
 		"a handshake":       func() { s.Begin(noon()) },
 		"a record":          func() { s.seen(1, noon()) },
-		"a refusal":         func() { s.Refused([]position.Seen{s.claim(noon())}) },
+		"a refusal":         func() { s.Refused([]position.Seen{s.claim(noon())}, noon()) },
 		"a drop":            func() { s.End(false, noon()) },
 		"a close":           func() { s.End(true, noon()) },
 		"a doubt":           func() { s.Doubt(position.Gap{From: noon(), To: at(12, 1)}) },

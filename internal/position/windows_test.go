@@ -139,9 +139,10 @@ func TestWindows_thatWereReadAreReadAgainIfWhatTheyBroughtMayBeLost(t *testing.T
 	require.Empty(t, s.gaps())
 	s.save()
 	s.kill()
-	assert.Equal(t, "08:30-18:01", s.handshake(18, 1))
+	assert.Equal(t, "18:00-18:01", s.handshake(18, 1))
 	assert.False(t, s.knows(id))
-	assert.Equal(t, "07:00 due 10:00", s.windows()[0])
+	assert.Equal(t, []string{"08:30-08:30:01", "18:00-18:01"}, s.gaps())
+	assert.Equal(t, []string{"07:00 due 09:30:01", "08:00 due 19:00"}, s.windows()[:2])
 }
 
 func TestWindows_cutOffByUsAreReadAgain(t *testing.T) {

@@ -99,11 +99,9 @@ func (f *filler) next() (position.Window, bool) {
 	}
 	now := f.clock.now()
 	for _, w := range f.position.Windows() {
-		if f.hopeless[w.Start.Unix()] {
-			continue
+		if !f.hopeless[w.Start.Unix()] && !now.Before(w.Due) {
+			return w, true
 		}
-		// The windows after it are due later still.
-		return w, !now.Before(w.Due)
 	}
 	return position.Window{}, false
 }

@@ -133,7 +133,7 @@ func (in *intake) flush() error {
 // lost notes records that were not handed on. Those of the archive are in a gap that stays open.
 func (in *intake) lost(records []record.Record) {
 	if !in.archive {
-		in.position.Refused(seen(records))
+		in.position.Refused(seen(records), in.clock.now())
 		return
 	}
 	for i := range records {

@@ -111,7 +111,7 @@ func (k *keeper) load(ctx context.Context) error {
 	if loaded.Found {
 		k.logger.Info("position read", zap.Bool("clean_end", !loaded.Unclean), zap.Int("identities", k.position.Stats().Identities))
 	}
-	if loaded.Opened.Gap != nil {
+	if loaded.Opened.Gap != nil || len(loaded.Opened.Strays) > 0 {
 		k.found(loaded.Opened)
 	}
 	// That there is a process again is saved before it accepts anything: if it is killed before the next save, what it

@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/pdata/plog"
 
+	"github.com/proofpointpod/otelcol/internal/podlog"
 	"github.com/proofpointpod/otelcol/internal/podsim"
 )
 
@@ -143,6 +144,25 @@ func TestPromise_killRightAfterTheStart(t *testing.T) {
 		s.start()
 		s.fills(9)
 		s.keepsThePromise(1)
+	})
+}
+
+// One record with a `ts` of three days ago is no reason to read three days of the archive.
+func TestPromise_killWithARecordOfAWrongTime(t *testing.T) {
+	readings(t, podsim.Options{}, withSecondToken, func(s *scenario) {
+		s.traffic(10*time.Minute, 10*time.Second)
+		s.sent++
+		s.service.Push(podlog.Message, mail(s.sent, time.Now().Add(-72*time.Hour), 0))
+		s.traffic(time.Minute, 10*time.Second)
+		s.kill()
+		s.start()
+		s.elapse(time.Minute)
+		require.Len(t, s.gaps(), 2)
+		assert.Equal(t, time.Second, s.gaps()[0].To.Sub(s.gaps()[0].From))
+		assert.Equal(t, 1, s.logged("gap opened: records that are old for when they came may have been lost, and are read from the archive"))
+		s.fills(9)
+		s.keepsThePromise(4)
+		assert.Len(t, s.archiveHours(101), 4, "two for each gap")
 	})
 }
 

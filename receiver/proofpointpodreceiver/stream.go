@@ -158,6 +158,10 @@ func (s *stream) opened(found position.Opened) {
 		s.logger.Warn("gap opened: records may have been missed, and are read from the archive",
 			zap.Time("from", found.Gap.From), zap.Time("to", found.Gap.To), zap.String("reason", found.Reason))
 	}
+	for _, gap := range found.Strays {
+		s.logger.Warn("gap opened: records that are old for when they came may have been lost, and are read from the archive",
+			zap.Time("from", gap.From), zap.Time("to", gap.To))
+	}
 	s.openedForPause(found.Pause)
 	showGaps(s.health, s.position)
 }

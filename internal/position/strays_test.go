@@ -1,0 +1,96 @@
+package position_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/proofpointpod/otelcol/internal/position"
+)
+
+// A `ts` from days ago must not open a gap from there to now.
+func TestStrays_killOpensASmallGapForAWrongTime(t *testing.T) {
+	s := begin(t, options())
+	s.handshake(12, 0)
+	s.accept(12, 1)
+	id := s.acceptLate(at(-60, 20), at(12, 2))
+	slow := s.acceptLate(at(10, 30), at(12, 3))
+	s.killed()
+
+	assert.False(t, s.knows(id))
+	assert.False(t, s.knows(slow))
+	s.now = at(12, 10)
+	opened := s.Begin(s.now)
+	require.NotNil(t, opened.Gap)
+	assert.Equal(t, "10:30-12:10", text(*opened.Gap), "an hour and a half is possible")
+	require.Len(t, opened.Strays, 1)
+	assert.Equal(t, "-3d 12:20--3d 12:20:01", text(opened.Strays[0]))
+	assert.Equal(t, []string{"-3d 12:20--3d 12:20:01", "10:30-12:10"}, s.gaps())
+	assert.Equal(t, "-3d 12:00 due 13:02", s.windows()[1], "its hour is long over, but it has come only now")
+	assert.True(t, s.Missed(at(-60, 20)))
+
+	s.drop()
+	assert.Empty(t, s.Begin(at(12, 11)).Strays, "told once")
+	s.stop()
+	assert.Equal(t, "-3d 12:00 due 13:02", s.windows()[1], "and kept")
+	s.now = at(18, 0)
+	for len(s.Windows()) > 0 {
+		s.read(orderly())
+	}
+	assert.Empty(t, s.gaps())
+	s.save()
+	assert.NotContains(t, string(s.disk.data["position"]), "late", "nothing is left of it")
+}
+
+func TestStrays_ofAnHourAreOneGap(t *testing.T) {
+	s := begin(t, options())
+	s.handshake(12, 0)
+	for _, minute := range []int{30, 10, 20, 80} {
+		s.acceptLate(at(5, minute), at(12, 2))
+	}
+	s.killed()
+	s.handshake(12, 10)
+	assert.Equal(t, []string{"05:10-05:30:01", "06:20-06:20:01", "12:00-12:10"}, s.gaps())
+}
+
+// A batch that the pipeline never took can have been held for hours, so what its times tell is told by what was safe.
+func TestStrays_quittingOpensASmallGapForAWrongTime(t *testing.T) {
+	s := begin(t, options())
+	s.handshake(12, 0)
+	s.accept(12, 10)
+	batch := []position.Seen{s.claim(at(12, 12)), s.claim(at(11, 15)), s.claim(at(-60, 20))}
+	s.Refused(batch, at(20, 0))
+	s.close(20, 0)
+	s.stop()
+	assert.Equal(t, "11:15-20:01", s.handshake(20, 1))
+	assert.Equal(t, []string{"-3d 12:20--3d 12:20:01", "11:15-20:01"}, s.gaps())
+	assert.Equal(t, "-3d 12:00 due 21:00", s.windows()[1])
+}
+
+func TestStrays_storageAnswersLate(t *testing.T) {
+	s := begin(t, options())
+	s.handshake(12, 0)
+	s.acceptLate(at(5, 0), at(12, 2))
+	require.NoError(t, s.Save(t.Context(), s.disk, s.now))
+	s.Position = position.New(s.options)
+	s.handshake(12, 30)
+	s.load()
+	require.Len(t, s.loaded.Opened.Strays, 1)
+	assert.Equal(t, []string{"05:00-05:00:01", "12:00-12:30"}, s.gaps())
+}
+
+// The archive has no record whose `ts` is in 1999, whenever it came.
+func TestStrays_outOfReachAreUnrecoverable(t *testing.T) {
+	s := begin(t, options())
+	s.handshake(12, 0)
+	s.acceptLate(time.Date(1999, 12, 31, 23, 0, 0, 0, time.UTC), at(12, 2))
+	s.killed()
+	s.handshake(12, 10)
+	gone := s.Unrecoverable(s.now)
+	require.Len(t, gone, 1)
+	assert.Equal(t, "1999-12-31 23:00:00 +0000 UTC 1s", fmt.Sprint(gone[0].From.UTC(), gone[0].To.Sub(gone[0].From)))
+	assert.Equal(t, []string{"12:00-12:10"}, s.gaps())
+}
