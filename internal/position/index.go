@@ -33,7 +33,7 @@ type entry struct {
 
 // index remembers identities in the order in which they were accepted, and forgets the oldest first.
 type index struct {
-	known  map[uint64]struct{}
+	known  *set
 	chunks []*chunk
 	next   uint64 // number of the next chunk; the chunks have those before it, without a hole
 	// horizon is the time of acceptance of the newest identity that was forgotten: every record accepted after it is
@@ -51,18 +51,14 @@ type chunk struct {
 	saved int
 }
 
-func newIndex() *index { return &index{known: map[uint64]struct{}{}} }
+func newIndex() *index { return &index{known: newSet()} }
 
-func (x *index) has(id uint64) bool {
-	_, ok := x.known[id]
-	return ok
-}
+func (x *index) has(id uint64) bool { return x.known.has(id) }
 
 func (x *index) add(e entry) {
-	if x.has(e.id) {
+	if !x.known.add(e.id) {
 		return
 	}
-	x.known[e.id] = struct{}{}
 	if len(x.chunks) == 0 || len(x.chunks[len(x.chunks)-1].entries) == chunkEntries {
 		x.chunks = append(x.chunks, &chunk{number: x.next, entries: make([]entry, 0, chunkEntries)})
 		x.next++
@@ -71,18 +67,18 @@ func (x *index) add(e entry) {
 	last.entries = append(last.entries, e)
 }
 
-func (x *index) size() int { return len(x.known) }
+func (x *index) size() int { return x.known.size() }
 
 // forget drops whole chunks, the oldest first, whose entries were all accepted before a time or exceed a number.
 func (x *index) forget(before uint32, limit int) {
 	for len(x.chunks) > 0 {
 		oldest := x.chunks[0]
 		newest := oldest.entries[len(oldest.entries)-1].accepted
-		if newest >= before && len(x.known) <= limit {
+		if newest >= before && x.known.size() <= limit {
 			return
 		}
 		for _, e := range oldest.entries {
-			delete(x.known, e.id)
+			x.known.remove(e.id)
 		}
 		x.horizon = max(x.horizon, newest)
 		x.forgotten = append(x.forgotten, oldest.number)
@@ -107,7 +103,7 @@ func (x *index) unlearn(from uint64, show func(entry)) {
 		last := x.chunks[len(x.chunks)-1]
 		kept := max(from, last.number*chunkEntries) - last.number*chunkEntries
 		for _, e := range last.entries[kept:] {
-			delete(x.known, e.id)
+			x.known.remove(e.id)
 			show(e)
 		}
 		last.entries = last.entries[:kept]
@@ -156,7 +152,7 @@ func decodeChunk(number uint64, data []byte) (*chunk, error) {
 // load takes a stored chunk; chunks come in the order of their numbers.
 func (x *index) load(c *chunk) {
 	for _, e := range c.entries {
-		x.known[e.id] = struct{}{}
+		x.known.add(e.id)
 	}
 	x.chunks = append(x.chunks, c)
 }

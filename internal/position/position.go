@@ -46,7 +46,7 @@ type Position struct {
 	index *index
 	gaps  gaps
 	// claimed are the identities of records that are on their way to the pipeline.
-	claimed map[uint64]struct{}
+	claimed *set
 	// begun is the handshake of the first live session of this process; zero: there was none yet.
 	begun time.Time
 	// loaded: storage was read, and what is stored is known to be older than what is here.
@@ -86,7 +86,7 @@ func New(options Options) *Position {
 		head:    head{clean: true},
 		index:   newIndex(),
 		gaps:    gaps{hours: map[int64]progress{}, late: map[int64]time.Time{}, margin: options.Margin, delay: options.ArchiveDelay},
-		claimed: map[uint64]struct{}{},
+		claimed: newSet(),
 	}
 }
 
@@ -95,11 +95,7 @@ func New(options Options) *Position {
 func (p *Position) Claim(id uint64) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if _, ok := p.claimed[id]; ok || p.index.has(id) {
-		return false
-	}
-	p.claimed[id] = struct{}{}
-	return true
+	return !p.index.has(id) && p.claimed.add(id)
 }
 
 // Missed says whether a record from the archive can be one that was missed; Claim says whether it is new. Where identities
@@ -115,7 +111,7 @@ func (p *Position) Release(ids ...uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, id := range ids {
-		delete(p.claimed, id)
+		p.claimed.remove(id)
 	}
 }
 
@@ -125,7 +121,7 @@ func (p *Position) Accepted(records []Seen, live bool, now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, r := range records {
-		delete(p.claimed, r.ID)
+		p.claimed.remove(r.ID)
 		e := entry{id: r.ID, accepted: seconds(now)}
 		if !r.TS.IsZero() {
 			e.ts = seconds(r.TS)
@@ -147,7 +143,7 @@ func (p *Position) Refused(records []Seen, now time.Time) {
 	from := p.safe
 	astray := strays{}
 	for _, r := range records {
-		delete(p.claimed, r.ID)
+		p.claimed.remove(r.ID)
 		switch {
 		case r.TS.IsZero():
 		case r.TS.Before(p.safe.Add(-p.options.Margin)): // though what is not accepted came after safe, but for open gaps

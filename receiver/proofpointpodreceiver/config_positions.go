@@ -44,7 +44,7 @@ type BackfillConfig struct {
 }
 
 // DedupConfig bounds, for each stream, the identities of records that are remembered as delivered. An entry takes up
-// to 65 bytes of memory and 16 bytes of storage.
+// to 50 bytes of memory and 16 bytes of storage.
 type DedupConfig struct {
 	// Window is how long they are remembered. At least 1ms, and no less than Config.UnflushedWindow. Default: 24h.
 	Window time.Duration `mapstructure:"window"`
