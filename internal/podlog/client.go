@@ -1,6 +1,7 @@
 package podlog
 
 import (
+	"bufio"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -45,12 +46,8 @@ type Client struct {
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
-const (
-	// readBufferSize holds several TLS records (16 KiB each), so that small frames cost few reads.
-	readBufferSize = 64 << 10
-	// writeBufferSize is enough for the control frames, all we ever write.
-	writeBufferSize = 512
-)
+// controlBufferSize is enough for the control frames, all we ever write, and for the lines of an answer.
+const controlBufferSize = 512
 
 // Open tries once to open a live session for the event type; auth are the headers that authenticate it. It returns
 // within HandshakeTimeout, and at once when ctx ends. The error is ctx's cause or an [*Error].
@@ -110,11 +107,12 @@ func (c *Client) open(ctx context.Context, url string, auth http.Header) (*Sessi
 	stop := context.AfterFunc(ctx, conn.abort)
 
 	patient := &patientConn{Conn: conn.top}
+	answer := &answerConn{Conn: patient, in: bufio.NewReaderSize(patient, readBufferSize)}
 	dialer := websocket.Dialer{
-		NetDialContext:    func(context.Context, string, string) (net.Conn, error) { return patient, nil },
-		NetDialTLSContext: func(context.Context, string, string) (net.Conn, error) { return patient, nil },
-		ReadBufferSize:    readBufferSize,
-		WriteBufferSize:   writeBufferSize,
+		NetDialContext:    func(context.Context, string, string) (net.Conn, error) { return answer, nil },
+		NetDialTLSContext: func(context.Context, string, string) (net.Conn, error) { return answer, nil },
+		ReadBufferSize:    controlBufferSize,
+		WriteBufferSize:   controlBufferSize,
 	}
 	header := c.Header.Clone()
 	if header == nil {
@@ -137,7 +135,7 @@ func (c *Client) open(ctx context.Context, url string, auth http.Header) (*Sessi
 		conn:      conn,
 		patient:   patient,
 		keepalive: c.Keepalive,
-		maxSize:   c.MaxRecordSize,
+		messages:  &messages{in: answer.in, out: ws, limit: c.MaxRecordSize},
 		secrets:   c.secrets(auth),
 		finish:    make(chan struct{}),
 		opened:    time.Now(),

@@ -1,6 +1,8 @@
 package podlog
 
 import (
+	"bufio"
+	"bytes"
 	"errors"
 	"net"
 	"os"
@@ -30,12 +32,30 @@ func (w *wire) Read(p []byte) (int, error) {
 // last is when the last byte came, or the connection was made.
 func (w *wire) last() time.Time { return w.begun.Add(time.Duration(w.lastByte.Load())) }
 
+// answerConn is what gorilla reads the answer to the handshake from. No read goes beyond the end of a line, so that
+// gorilla, which keeps what it has read, has the answer and none of the frames behind it.
+type answerConn struct {
+	net.Conn
+	in *bufio.Reader
+}
+
+func (c *answerConn) Read(p []byte) (int, error) {
+	if _, err := c.in.Peek(1); err != nil {
+		return 0, err
+	}
+	line, _ := c.in.Peek(min(len(p), c.in.Buffered()))
+	if end := bytes.IndexByte(line, '\n'); end >= 0 {
+		line = line[:end+1]
+	}
+	return c.in.Read(p[:len(line)])
+}
+
 // errSilent ends a session whose peer sent nothing for too long.
 var errSilent = errors.New("no sign of life")
 
 // patientConn lies between WebSocket and TLS. While a session receives, it lets the reading goroutine do something
 // else when the wait is long: hand on a batch that is due, or find the peer dead. Read deadlines do this without harm,
-// as crypto/tls goes on after one that passed, while gorilla, above, would not and never sees it.
+// as crypto/tls goes on after one that passed; the reader of messages, above, never sees it.
 //
 // Only the reading goroutine uses its fields, but for Conn.
 type patientConn struct {

@@ -32,7 +32,6 @@ type Session struct {
 	conn      *connection
 	patient   *patientConn
 	keepalive Keepalive
-	maxSize   int64
 	secrets   []string // that no error repeats
 	opened    time.Time
 	date      time.Time
@@ -40,17 +39,11 @@ type Session struct {
 	finishOnce sync.Once
 	finish     chan struct{} // closed by Finish
 
-	buffer []byte // of the reading goroutine, used again for each frame
+	messages *messages // of the reading goroutine
 }
 
-const (
-	// controlWait bounds the writing of a ping or close frame. Both fit into any send buffer that is not stuck.
-	controlWait = 5 * time.Second
-	// firstBuffer is the size of a buffer for frames at first; it grows with them.
-	firstBuffer = 16 << 10
-	// keptBuffer is the largest buffer that is kept for the next frame.
-	keptBuffer = 1 << 20
-)
+// controlWait bounds the writing of a ping or close frame. Both fit into any send buffer that is not stuck.
+const controlWait = 5 * time.Second
 
 // Opened is when the handshake was answered.
 func (s *Session) Opened() time.Time { return s.opened }
@@ -95,7 +88,7 @@ func (s *Session) Receive(ctx context.Context, handler Handler) error {
 	}
 }
 
-// watchedHandler remembers the handler's error, which gorilla would wrap or hide on its way out of a read.
+// watchedHandler remembers the handler's error, to tell it from one of the connection.
 type watchedHandler struct {
 	Handler
 	err error
@@ -108,11 +101,7 @@ func (h *watchedHandler) Flush() error {
 
 func (s *Session) read(handler *watchedHandler) error {
 	for {
-		_, message, err := s.ws.NextReader()
-		if err != nil {
-			return err
-		}
-		data, truncated, err := s.readMessage(message)
+		data, truncated, err := s.messages.next()
 		if err != nil {
 			// What came of a frame before the connection broke is no record, nor a part that anyone could use. The
 			// service has not sent it whole, so no reading of its resume rule lets it count as delivered.
@@ -120,35 +109,6 @@ func (s *Session) read(handler *watchedHandler) error {
 		}
 		if handler.err = handler.Frame(data, truncated); handler.err != nil {
 			return handler.err
-		}
-		if cap(s.buffer) > keptBuffer {
-			s.buffer = nil
-		}
-	}
-}
-
-// readMessage reads one message into the buffer. What is beyond the limit is read and forgotten, so that the session
-// can go on with the next message.
-func (s *Session) readMessage(message io.Reader) (data []byte, truncated bool, err error) {
-	if s.buffer == nil {
-		s.buffer = make([]byte, firstBuffer)
-	}
-	length := 0
-	for {
-		if int64(length) >= s.maxSize {
-			beyond, err := io.Copy(io.Discard, message)
-			return s.buffer[:s.maxSize], int64(length)+beyond > s.maxSize, err
-		}
-		if length == len(s.buffer) {
-			s.buffer = append(s.buffer, make([]byte, len(s.buffer))...)
-		}
-		n, err := message.Read(s.buffer[length:])
-		length += n
-		if errors.Is(err, io.EOF) && int64(length) <= s.maxSize {
-			return s.buffer[:length], false, nil
-		}
-		if err != nil && !errors.Is(err, io.EOF) {
-			return nil, false, err
 		}
 	}
 }
