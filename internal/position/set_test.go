@@ -17,7 +17,7 @@ func TestSet_isTheSameAsAMap(t *testing.T) {
 	} {
 		random := rand.New(rand.NewPCG(1, 2))
 		s, m := newSet(), map[uint64]bool{}
-		for range 200_000 {
+		for range 50_000 {
 			id := spread(random.Uint64N(400))
 			switch random.IntN(3) {
 			case 0:
@@ -38,7 +38,7 @@ func TestSet_isTheSameAsAMap(t *testing.T) {
 }
 
 func TestSet_keepsAllWhenItGrows(t *testing.T) {
-	const count = 1_000_000
+	const count = 100_000
 	s := newSet()
 	for id := range uint64(count) {
 		s.add(id)
