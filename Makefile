@@ -9,6 +9,7 @@ TOOLS    := bin/tools
 OCB      := $(TOOLS)/builder
 MDATAGEN := $(TOOLS)/mdatagen
 LINTER   := $(TOOLS)/golangci-lint
+PROMTOOL := $(TOOLS)/promtool
 
 # What a binary is built from: every Go file that is no test, whoever imports it. Go's build cache decides the rest.
 SOURCES := $(shell find cmd internal receiver -name '*.go' ! -name '*_test.go') go.mod go.sum
@@ -38,7 +39,7 @@ SIDE_BY_SIDE := -parallel 10
 # The collector builder compiles without cgo and with -trimpath. Whatever else is built the same way is compiled once.
 PLAIN := CGO_ENABLED=0 GOFLAGS='$(GOFLAGS) -mod=readonly -buildvcs=false -trimpath'
 
-.PHONY: help run test build generate lint bench fuzz soak clean check-generate unit e2e tools
+.PHONY: help run test build generate lint bench fuzz soak clean check-generate alerts unit e2e tools
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1|/p' Makefile | awk -F'|' '{ printf "make %-16s %s\n", $$1, $$2 }'
@@ -46,7 +47,7 @@ help: ## list the targets
 run: build bin/run ## run the collector: on the real service with POD_CLUSTER_ID and POD_API_SECRET, else on the simulator
 	@bin/run
 
-test: check-generate lint unit e2e ## run everything that CI runs
+test: check-generate lint alerts unit e2e ## run everything that CI runs
 
 build: bin/otelcol-proofpointpod bin/podsim ## build the collector and the simulator into bin/
 
@@ -55,6 +56,10 @@ generate: $(MDATAGEN) ## write the code and the documentation that come from met
 
 lint: $(LINTER) ## run golangci-lint
 	$(PLAIN) $(LINTER) run ./...
+
+alerts: $(PROMTOOL) ## check the Prometheus alerts, and play them on made-up series
+	$(PROMTOOL) check config --lint=all --lint-fatal config/prometheus/prometheus.yaml
+	$(PROMTOOL) test rules config/prometheus/alerts_test.yaml config/prometheus/alerts_days_test.yaml
 
 unit: ## run the unit tests, with the race detector where there is a C compiler
 	@$(if $(RACE),,echo 'make: no C compiler: the tests run without the race detector')
@@ -90,7 +95,7 @@ check-generate: $(MDATAGEN) ## check that the generated files are those of metad
 		{ echo 'make: generated files are out of date: run `make generate`' >&2; exit 1; }; \
 	done
 
-tools: $(OCB) $(MDATAGEN) $(LINTER) $(TOOLS)/benchstat ## build the tools into bin/tools/
+tools: $(OCB) $(MDATAGEN) $(LINTER) $(PROMTOOL) $(TOOLS)/benchstat ## build the tools into bin/tools/
 
 clean: ## remove what was built and what `make run` wrote
 	rm -rf bin build var
@@ -116,6 +121,11 @@ $(MDATAGEN): internal/tools/go.mod internal/tools/go.sum
 
 $(LINTER): internal/tools/go.mod internal/tools/go.sum
 	$(PLAIN) go build -C internal/tools -o $(CURDIR)/$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+# A module of its own, so that its many dependencies decide on no version of the other tools; and without the service
+# discoveries, of which no check here has a use.
+$(PROMTOOL): internal/tools/promtool/go.mod internal/tools/promtool/go.sum
+	$(PLAIN) go build -C internal/tools/promtool -tags remove_all_sd -o $(CURDIR)/$@ github.com/prometheus/prometheus/cmd/promtool
 
 $(TOOLS)/benchstat: internal/tools/go.mod internal/tools/go.sum
 	$(PLAIN) go build -C internal/tools -o $(CURDIR)/$@ golang.org/x/perf/cmd/benchstat
