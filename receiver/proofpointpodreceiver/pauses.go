@@ -15,13 +15,13 @@ type verdict int
 const (
 	// pauseUndecided: nothing new.
 	pauseUndecided verdict = iota
-	// pauseHarmless: a record of the pause came by itself, so the live position has not moved.
+	// pauseHarmless: records of the pause came by themselves, so the live position has not moved.
 	pauseHarmless
-	// pauseTrusted: no record of the pause has come, but that was so before, and none had been missed.
+	// pauseTrusted: hardly a record of the pause has come, but that was so before, and none had been missed.
 	pauseTrusted
-	// pauseSuspicious: no record of the pause has come, but there may have been none.
+	// pauseSuspicious: hardly a record of the pause has come, but there may have been no more.
 	pauseSuspicious
-	// pauseHarmful: no record of the pause has come, though there must have been some.
+	// pauseHarmful: hardly a record of the pause has come, though there must have been many.
 	pauseHarmful
 )
 
@@ -30,20 +30,29 @@ const (
 	verdictRecords = 20
 	verdictAfter   = time.Minute
 	// expectedForCertain is how many records with a `ts` in the first half of a pause must have come for their absence to
-	// tell.
+	// tell. absence is which share of them can have come late, and does not count.
 	expectedForCertain = 10
+	absence            = 0.1
+	// A pause was harmless if so many records of it came by themselves, and that share of those expected. A few can be
+	// late ones, whatever the service does.
+	provingRecords = 3
+	provingShare   = 0.25
+	// harmlessFor is how long harmless pauses are not watched any more: what the service does may change.
+	harmlessFor = 6 * time.Hour
 	// clearances is how many suspicious pauses have to turn out harmless, because the archive has nothing that did
 	// not come by itself, for others up to twice as long to be trusted. Each is read with a pause of its own, so without an end to that a
 	// quiet tenant's would never end.
 	clearances = 3
 	// forgetting is by how much each record makes the lag of those before it count less.
 	forgetting = 0.99
+	// leastLag is how late a record can come at any time, whatever those before it did.
+	leastLag = time.Minute
 )
 
 // pauses watches the live session's pauses for the archive. It belongs to the stream's goroutine.
 //
 // If the live position has not moved, every record with a `ts` in the first half of a pause comes by itself. If it has,
-// none does, but for late ones: those with a `ts` so early that they should have come during the pause are evidence.
+// none does, but for late ones: several with a `ts` so early that they should have come during the pause are evidence.
 type pauses struct {
 	slowest time.Duration // how far `ts` lies behind its arrival, at the most, of late
 
@@ -53,12 +62,14 @@ type pauses struct {
 	rate     float64 // records a second before the watched pause
 	younger  int     // records since it with a `ts` in its second half, or later
 	late     int     // records since it with a `ts` in its first half that may have come after it
+	proving  int     // records since it with a `ts` in its first half that must have come in it
 	watching bool
 
 	suspects []position.Gap  // suspicious pauses that have not been read yet
 	cleared  []time.Duration // how long those were that have turned out harmless
 
-	harmless, harmful bool
+	harmlessUntil time.Time // until when pauses are harmless
+	harmful       bool
 }
 
 // allowed says whether there may be another pause.
@@ -72,13 +83,13 @@ func (p *pauses) begun(now time.Time) { p.from = now }
 func (p *pauses) ended(now time.Time, rate float64) *position.Gap {
 	p.watching = false
 	p.session = now
-	if p.from.IsZero() || p.harmless {
+	if p.from.IsZero() || now.Before(p.harmlessUntil) {
 		p.from = time.Time{}
 		return nil
 	}
 	p.watched = position.Gap{From: p.from, To: now}
 	p.rate = rate
-	p.younger, p.late = 0, 0
+	p.younger, p.late, p.proving = 0, 0, 0
 	p.watching = true
 	p.from = time.Time{}
 	return &p.watched
@@ -113,10 +124,8 @@ func (p *pauses) record(fresh []record.Record, now time.Time) verdict {
 		case ts.Before(p.watched.From): // it tells nothing
 		case !ts.Before(middle):
 			p.younger++
-		case ts.Add(p.slowest).Before(p.watched.To):
-			p.watching = false
-			p.harmless = true
-			return pauseHarmless
+		case ts.Add(max(p.slowest, leastLag)).Before(p.watched.To):
+			p.proving++
 		default:
 			p.late++
 		}
@@ -143,7 +152,10 @@ func (p *pauses) decide(now time.Time) verdict {
 	certain := p.watched.To.Sub(p.watched.From)/2 - p.slowest
 	expected := rate * max(certain, 0).Seconds()
 	switch {
-	case p.late == 0 && expected >= expectedForCertain:
+	case p.proving >= provingRecords && float64(p.proving) >= provingShare*expected:
+		p.harmlessUntil = now.Add(harmlessFor)
+		return pauseHarmless
+	case expected >= expectedForCertain && float64(p.proving+p.late) <= absence*expected:
 		p.harmful = true
 		return pauseHarmful
 	case p.trusted():

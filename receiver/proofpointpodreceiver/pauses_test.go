@@ -9,8 +9,12 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component/componentstatus"
+	"go.opentelemetry.io/collector/pdata/pcommon"
 
+	"github.com/proofpointpod/otelcol/internal/podlog"
 	"github.com/proofpointpod/otelcol/internal/podsim"
+	"github.com/proofpointpod/otelcol/internal/position"
+	"github.com/proofpointpod/otelcol/internal/record"
 )
 
 const pausesLose = "an archive session moves the position of the live session"
@@ -72,6 +76,31 @@ func TestPauses_loseRecordsOnABusyTenant(t *testing.T) {
 	})
 }
 
+// A record that took longer than the pause comes by itself whatever the service does.
+func TestPauses_aLateRecordAfterEachProvesNothing(t *testing.T) {
+	readings(t, podsim.Options{ArchiveSkipsLive: true}, slowly, func(s *scenario) {
+		s.state("Collecting")
+		s.traffic(20*time.Minute, 3*time.Second)
+		s.shutdown()
+		s.traffic(3*time.Hour, time.Minute)
+		s.start()
+		lives := 0
+		s.until("the pauses to be found out", func() bool {
+			s.mails(1)
+			s.elapse(3 * time.Second)
+			if now := strings.Count(s.kinds(), "AL"); now > lives {
+				lives = now
+				sessions := s.service.Sessions()
+				archive := sessions[len(sessions)-2]
+				s.sent++
+				s.service.Push(podlog.Message, mail(s.sent, archive.Started.Add(archive.Ended.Sub(archive.Started)/5), 0))
+			}
+			return s.host.reported(pausesLose) != nil
+		})
+		assert.Positive(t, lives)
+	})
+}
+
 // On a quiet tenant there is not enough to tell from. Each pause is then a gap, which costs one more pause an hour later;
 // nothing is lost.
 func TestPauses_loseRecordsOnAQuietTenant(t *testing.T) {
@@ -96,6 +125,82 @@ func TestPauses_endOnATenantWithoutRecords(t *testing.T) {
 		assert.Empty(t, s.gaps())
 		s.keepsThePromise(0)
 	})
+}
+
+// watched is a pause of two minutes, from noon on, on a tenant with a record a second.
+func watched() *pauses {
+	p := &pauses{}
+	p.begun(pauseNoon())
+	p.ended(pauseNoon().Add(2*time.Minute), 1)
+	return p
+}
+
+func pauseNoon() time.Time { return time.Date(2026, 1, 12, 12, 0, 0, 0, time.UTC) }
+
+// came lets records come when the pause is over, whose `ts` lie so many seconds after its beginning.
+func (p *pauses) came(seconds ...int) verdict {
+	var records []record.Record
+	for _, s := range seconds {
+		ts := pauseNoon().Add(time.Duration(s) * time.Second)
+		records = append(records, record.Record{Timestamp: pcommon.NewTimestampFromTime(ts)})
+	}
+	return p.record(records, pauseNoon().Add(2*time.Minute+time.Second))
+}
+
+// upTo are the seconds from one to another.
+func upTo(from, to int) (list []int) {
+	for s := from; s < to; s++ {
+		list = append(list, s)
+	}
+	return list
+}
+
+func TestPauses_verdict(t *testing.T) {
+	for name, test := range map[string]struct {
+		came []int
+		want verdict
+	}{
+		"all came":                     {upTo(0, 130), pauseHarmless},
+		"half of them":                 {append(upTo(0, 30), upTo(60, 130)...), pauseHarmless},
+		"none of the first half":       {upTo(60, 130), pauseHarmful},
+		"one of the first half":        {append(upTo(30, 31), upTo(60, 130)...), pauseHarmful},
+		"five of the first half":       {append(upTo(30, 35), upTo(60, 130)...), pauseHarmful},
+		"ten, which may be late":       {append(upTo(30, 40), upTo(60, 130)...), pauseSuspicious},
+		"nothing":                      {nil, pauseUndecided},
+		"too few since to tell by now": {upTo(0, 70), pauseUndecided},
+	} {
+		t.Run(name, func(t *testing.T) {
+			assert.Equal(t, test.want, watched().came(test.came...))
+		})
+	}
+}
+
+func TestPauses_areAskedAboutAgainAfterHours(t *testing.T) {
+	p := watched()
+	require.Equal(t, pauseHarmless, p.came(upTo(0, 130)...))
+	again := func(after time.Duration) *position.Gap {
+		p.begun(pauseNoon().Add(after))
+		return p.ended(pauseNoon().Add(after+time.Minute), 1)
+	}
+	assert.Nil(t, again(5*time.Hour), "it is known that they are harmless")
+	assert.NotNil(t, again(6*time.Hour+5*time.Minute))
+}
+
+// After many records that came at once, a record can be a minute late all the same.
+func TestPauses_takeAMinuteForPossible(t *testing.T) {
+	p := &pauses{}
+	p.ended(pauseNoon().Add(-time.Hour), 1)
+	for range 1000 {
+		p.record([]record.Record{{Timestamp: pcommon.NewTimestampFromTime(pauseNoon().Add(-time.Minute))}}, pauseNoon().Add(-time.Minute))
+	}
+	p.begun(pauseNoon())
+	p.ended(pauseNoon().Add(90*time.Second), 1)
+	came := []record.Record{}
+	for second := 30; second < 45; second++ { // a minute before the end of the pause, and later
+		came = append(came, record.Record{Timestamp: pcommon.NewTimestampFromTime(pauseNoon().Add(time.Duration(second) * time.Second))})
+	}
+	p.record(came, pauseNoon().Add(91*time.Second))
+	assert.Equal(t, pauseSuspicious, p.look(pauseNoon().Add(3*time.Minute)))
 }
 
 // suspected lists the pauses that were made a gap.
