@@ -5,7 +5,9 @@ import "time"
 // Event is one change of health: something opens, or is over. The form is that of Sumo Logic's health events.
 //
 // Its tracker is the thing that is tracked: the collection of one event type, its storage, its archive, … An event with
-// [Healthy] resolves every open event of the same tracker.
+// [Healthy] resolves every open event of the same tracker; it is made when the thing has been well for 10 s. What happens
+// in a moment is over when it has not happened again for an hour (records cut or marked) or a day (records lost). A stop
+// in order resolves all but the collection, which the first `Collecting` of the next process does.
 type Event struct {
 	EventID   string    `json:"eventId"` // unique
 	EventTime time.Time `json:"eventTime"`
@@ -14,6 +16,7 @@ type Event struct {
 	// process `Collecting`.
 	EventName string `json:"eventName"`
 	// SeverityLevel is `Error` when collection has stopped, `Warning` when it goes on degraded, `Info` for `Collecting`.
+	// An event that resolves has the name and level of what it resolves.
 	SeverityLevel    string           `json:"severityLevel"`
 	Status           string           `json:"status"`    // `UnHealthy` or `Healthy`
 	Subsystem        string           `json:"subsystem"` // always `Collection`
@@ -35,11 +38,26 @@ type Details struct {
 	Error     string `json:"error"`               // the fault's label, such as `status_401`
 	ErrorCode string `json:"errorCode,omitempty"` // the HTTP status, if there is one
 	ErrorInfo string `json:"errorInfo"`           // what happened, and what to do
-	EventType string `json:"eventType"`           // the PoD event type of the stream: message, maillog, audit
+	// EventType is the PoD event type of the stream: message, maillog, audit; empty: the event is of the whole source.
+	EventType string `json:"eventType"`
 	// Count and LastTime, in an event that resolves: how often it went wrong, and when last (RFC 3339).
 	Count    string `json:"count,omitempty"`
 	LastTime string `json:"lastTime,omitempty"`
 }
+
+const (
+	eventTypeHealth = "Health-Change"
+	eventCollecting = "Collecting"
+	subsystem       = "Collection"
+	resourceType    = "proofpointpod"
+)
+
+// The values of Event.SeverityLevel.
+const (
+	SeverityError   = "Error"
+	SeverityWarning = "Warning"
+	SeverityInfo    = "Info"
+)
 
 // The values of Event.Status.
 const (

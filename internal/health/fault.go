@@ -38,6 +38,12 @@ type Fault struct {
 	NewTokenHelps bool
 }
 
+// The labels of losses for good.
+const (
+	labelUnrecoverable = "gap_unrecoverable"
+	labelDiscards      = "pipeline_discards"
+)
+
 // Of classifies why a session could not be opened or ended. It is the one place that does.
 func Of(err *podlog.Error) Fault {
 	fault := Fault{Type: ThirdPartyGeneric, Label: err.Label(), Status: err.Status}
@@ -112,7 +118,7 @@ func PipelineRefuses(err error) Fault {
 // PipelineDiscards is the fault of a pipeline that returned err for a batch that it will never accept.
 func PipelineDiscards(err error) Fault {
 	return Fault{
-		Type: FirstPartyGeneric, Label: "pipeline_discards",
+		Type: FirstPartyGeneric, Label: labelDiscards,
 		Message: fmt.Sprintf("the pipeline refuses a batch for good, and its records are lost: %v; check the processors and exporters that this names", err),
 	}
 }
@@ -151,9 +157,34 @@ func FillFails(fault Fault) Fault {
 // Unrecoverable is the fault of records that the archive has no more.
 func Unrecoverable(from, to time.Time) Fault {
 	return Fault{
-		Type: ThirdPartyGeneric, Label: "gap_unrecoverable",
+		Type: ThirdPartyGeneric, Label: labelUnrecoverable,
 		Message: fmt.Sprintf("records that reached the service from %s to %s may be missing for good: the archive keeps 30 days",
 			from.UTC().Format(time.RFC3339), to.UTC().Format(time.RFC3339)),
+	}
+}
+
+// RecordsInvalid is the fault of records that are not JSON.
+func RecordsInvalid() Fault {
+	return Fault{
+		Type: ThirdPartyGeneric, Label: "records_invalid_json",
+		Message: "records came that are not one JSON object in valid UTF-8: they are handed on as they came, marked proofpointpod.problem=invalid_json; look for them in the backend, and show them to Proofpoint's support",
+	}
+}
+
+// RecordsCut is the fault of records that are longer than max_record_size.
+func RecordsCut() Fault {
+	return Fault{
+		Type: FirstPartyGeneric, Label: "records_truncated",
+		Message: "records came that are longer than max_record_size: they are cut and marked proofpointpod.problem=truncated; raise max_record_size",
+	}
+}
+
+// gapsOpen is the fault of gaps: so many are open, the oldest from a time on.
+func gapsOpen(open int, oldest time.Time) Fault {
+	return Fault{
+		Type: ThirdPartyGeneric, Label: "gaps_open",
+		Message: fmt.Sprintf("records may have been missed; gaps open: %d, the oldest from %s. Nothing is to be done where backfill is enabled: the archive is read as soon as it has them",
+			open, oldest.UTC().Format(time.RFC3339)),
 	}
 }
 

@@ -1,9 +1,6 @@
 package health
 
 import (
-	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -13,40 +10,60 @@ import (
 	"github.com/proofpointpod/otelcol/internal/podlog"
 )
 
-// Source is the health of one source: the state of each of its streams, and the component status that follows from
-// them. Streams report to it from their own goroutines; it tells the collector of every change, in order, from one
-// goroutine of its own, so that no stream waits for a watcher and no lock is held meanwhile.
+// maxPending is how many events wait for a watcher that takes its time.
+const maxPending = 1000
+
+// Source is the health of one source: the state of each of its streams, and what follows from them: the component's
+// status, and health events. Streams report to it from their own goroutines; it tells the collector and its subscriber
+// of every change, in order, from one goroutine of its own, so that no stream waits for a watcher and no lock is held
+// meanwhile.
 //
-// The collector restarts a health check's recovery clock with every event, so a change is a change of state, of
+// The collector restarts a health check's recovery clock with every status event, so a change is a change of state, of
 // fault, or of what it means for the future. One more attempt that fails in the same way is none.
 type Source struct {
-	report func(*componentstatus.Event)
-	// name and description are shown with every event.
-	name, description string
+	report    func(*componentstatus.Event)
+	subscribe func(Event) // nil: nobody wants health events
+	identity  Identity
 
-	mu       sync.Mutex
-	streams  []*Stream
-	expiry   map[Token]time.Time      // zero: the token does not say
-	reported string                   // the key of the newest event made
-	pending  []*componentstatus.Event // made, not yet reported
-	stopped  bool
+	mu        sync.Mutex
+	streams   []*Stream
+	reported  string                   // the key of the newest status event made
+	pending   []*componentstatus.Event // made, not yet reported
+	events    []Event                  // the same of health events
+	trackers  []*tracker
+	lifetimes map[Token]lifetime
+	skew      time.Duration // how far the service's clock is ahead
+	stopped   bool
 
-	wake chan struct{} // has room for one: there is something pending, or stopped
+	wake chan struct{} // has room for one: there is something new, or stopped
 	done chan struct{} // closed when the reporting goroutine has ended; nil before Start
+}
+
+// Identity is what people call a source. Each part may be empty.
+type Identity struct {
+	ID          string // the component's ID, as in the configuration
+	Name        string
+	Description string
 }
 
 // NewSource returns the health of a source with one stream for each of the event types, all of them Pending. report
 // gets the component's status events.
 func NewSource(types []podlog.EventType, report func(*componentstatus.Event)) *Source {
-	s := &Source{report: report, wake: make(chan struct{}, 1), expiry: map[Token]time.Time{}}
+	s := &Source{report: report, wake: make(chan struct{}, 1), lifetimes: map[Token]lifetime{}}
 	for _, t := range types {
-		s.streams = append(s.streams, &Stream{source: s, Type: t, status: status{state: Pending}, troubles: map[Trouble]Fault{}})
+		s.streams = append(s.streams, &Stream{
+			source: s, Type: t, status: status{state: Pending}, since: time.Now(), troubles: map[Trouble]Fault{},
+		})
 	}
 	return s
 }
 
 // Describe sets what people call the source. It is called before Started.
-func (s *Source) Describe(name, description string) { s.name, s.description = name, description }
+func (s *Source) Describe(identity Identity) { s.identity = identity }
+
+// Subscribe has every health event given to take, from the reporting goroutine, in the order in which they happened. It
+// is called before Initialized.
+func (s *Source) Subscribe(take func(Event)) { s.subscribe = take }
 
 // Stream returns the stream of an event type that NewSource was given.
 func (s *Source) Stream(t podlog.EventType) *Stream {
@@ -76,15 +93,16 @@ func (s *Source) Initialized() {
 	go s.run()
 }
 
-// Stopping notes that Shutdown was called. From then on nothing is reported, but for what is on its way to a watcher
-// at that moment: the rest is the collector's to say.
+// Stopping notes that Shutdown was called. From then on no status is reported, but for what is on its way to a watcher
+// at that moment: the rest is the collector's to say. What was degraded is resolved.
 func (s *Source) Stopping() {
+	s.setAll(Stopping)
 	s.mu.Lock()
+	if !s.stopped {
+		s.retire()
+	}
 	s.stopped = true
 	s.pending = nil
-	for _, stream := range s.streams {
-		stream.status = status{state: Stopping}
-	}
 	s.mu.Unlock()
 	s.nudge()
 }
@@ -97,30 +115,60 @@ func (s *Source) setAll(state State) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, stream := range s.streams {
-		stream.status = status{state: state}
+		stream.enter(status{state: state})
 	}
 }
 
-// run reports what is pending until the source is stopping.
+// run reports what there is until the source is stopping.
 func (s *Source) run() {
 	defer close(s.done)
-	for range s.wake {
-		for {
-			s.mu.Lock()
-			if s.stopped {
-				s.mu.Unlock()
-				return
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-s.wake:
+		case <-timer.C:
+		}
+		next, stopped := s.reportAll()
+		if stopped {
+			return
+		}
+		timer.Reset(time.Until(next))
+	}
+}
+
+// reportAll reports what there is, and returns when time will make more of it.
+func (s *Source) reportAll() (next time.Time, stopped bool) {
+	for {
+		s.mu.Lock()
+		if !s.stopped {
+			next = s.settle(time.Now())
+		}
+		stopped = s.stopped
+		statuses, events := s.pending, s.events
+		s.pending, s.events = nil, nil
+		s.mu.Unlock()
+		if len(statuses)+len(events) == 0 {
+			return next, stopped
+		}
+		for _, event := range statuses {
+			if s.isStopped() {
+				break // the rest is the collector's to say
 			}
-			if len(s.pending) == 0 {
-				s.mu.Unlock()
-				break
-			}
-			event := s.pending[0]
-			s.pending = s.pending[1:]
-			s.mu.Unlock()
 			s.report(event)
 		}
+		for _, event := range events {
+			if s.subscribe != nil {
+				s.subscribe(event)
+			}
+		}
 	}
+}
+
+func (s *Source) isStopped() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.stopped
 }
 
 func (s *Source) nudge() {
@@ -143,132 +191,19 @@ func (s *Source) next() *componentstatus.Event {
 	return s.event()
 }
 
-// Stream is the health of one stream. Is, Failing and Quit are called by the stream's goroutine, the others by any.
-type Stream struct {
-	Type   podlog.EventType
-	source *Source
-
-	// The following are guarded by source.mu.
-	status   status
-	spell    map[string]struct{} // the labels of the faults since the stream was last well
-	troubles map[Trouble]Fault
-	gaps     int       // how many are open
-	oldest   time.Time // the beginning of the oldest
-}
-
-// maxPending is how many events wait for a watcher that takes its time.
-const maxPending = 1000
-
-// Trouble names a kind of trouble with which a stream goes on collecting.
-type Trouble string
-
-// The kinds of trouble.
-const (
-	// StorageTrouble says that positions are not saved.
-	StorageTrouble Trouble = "storage"
-	// BackfillTrouble says that gaps are not filled.
-	BackfillTrouble Trouble = "backfill"
-)
-
-// status is what is known of a stream at one moment.
-type status struct {
-	state    State
-	fault    Fault     // with state Error
-	attempt  int       // with state Error: how many attempts have failed in a row
-	deadline time.Time // with state Error: when the stream gives up; zero: never
-	quit     bool      // with state Error: the stream does not go on by itself
-}
-
-// State is the stream's state.
-func (s *Stream) State() State {
-	s.source.mu.Lock()
-	defer s.source.mu.Unlock()
-	return s.status.state
-}
-
-// Is notes that the stream is well and has come to state.
-func (s *Stream) Is(state State) { s.set(status{state: state}) }
-
-// Failing notes a fault that the stream tries to overcome: attempt failures in a row so far; it gives up at deadline,
-// or never if that is zero.
-func (s *Stream) Failing(fault Fault, attempt int, deadline time.Time) {
-	s.set(status{state: Error, fault: fault, attempt: attempt, deadline: deadline})
-}
-
-// Quit notes a fault after which the stream does not go on by itself.
-func (s *Stream) Quit(fault Fault, attempt int) {
-	s.set(status{state: Error, fault: fault, attempt: attempt, quit: true})
-}
-
-func (s *Stream) set(to status) {
-	s.change(func() {
-		s.status = to
-		if to.state != Error {
-			s.spell = nil
-			return
-		}
-		if s.spell == nil {
-			s.spell = map[string]struct{}{}
-		}
-		s.spell[to.fault.Label] = struct{}{}
-	})
-}
-
-// Trouble notes a fault with which the stream goes on, until Clear.
-func (s *Stream) Trouble(kind Trouble, fault Fault) {
-	s.change(func() { s.troubles[kind] = fault })
-}
-
-// Clear notes the end of a trouble.
-func (s *Stream) Clear(kind Trouble) {
-	s.change(func() { delete(s.troubles, kind) })
-}
-
-// Gaps notes how many gaps are open, and the beginning of the oldest.
-func (s *Stream) Gaps(open int, oldest time.Time) {
-	s.change(func() { s.gaps, s.oldest = open, oldest })
-}
-
-// Tell reports a fault once: what it says has happened, and does not last.
-func (s *Stream) Tell(fault Fault) {
-	const once Trouble = "once"
-	s.Trouble(once, fault)
-	s.Clear(once)
-}
-
-// change applies a change, and reports what follows from it.
-func (s *Stream) change(apply func()) {
-	s.source.mu.Lock()
-	if s.source.stopped {
-		s.source.mu.Unlock()
+// change applies a change, and has what follows from it reported.
+func (s *Source) change(apply func()) {
+	s.mu.Lock()
+	if s.stopped {
+		s.mu.Unlock()
 		return
 	}
 	apply()
-	event := s.source.next()
-	if event != nil {
+	if event := s.next(); event != nil {
 		// A watcher that blocks misses the oldest.
-		s.source.pending = append(s.source.pending, event)
-		s.source.pending = s.source.pending[max(len(s.source.pending)-maxPending, 0):]
+		s.pending = append(s.pending, event)
+		s.pending = s.pending[max(len(s.pending)-maxPending, 0):]
 	}
-	s.source.mu.Unlock()
-	if event != nil {
-		s.source.nudge()
-	}
-}
-
-// writeKey writes what makes a stream's health another one.
-func (s *Stream) writeKey(b *strings.Builder) {
-	fmt.Fprintf(b, "%s %d %d", s.status.state, s.gaps, s.oldest.Unix())
-	if s.status.state == Error {
-		// A fault counts as another one only if there was none of its kind since the stream was last well: two that
-		// alternate would restart the recovery clock for as long as they last.
-		fmt.Fprintf(b, " %s %d %t", s.status.fault.Type, len(s.spell), s.status.quit)
-	}
-	for _, kind := range slices.Sorted(maps.Keys(s.troubles)) {
-		fmt.Fprintf(b, " %s %s", kind, s.troubles[kind].Label)
-		if s.troubles[kind].Label == "gap_unrecoverable" {
-			b.WriteString(s.troubles[kind].Message) // each is another one
-		}
-	}
-	b.WriteByte('\n')
+	s.mu.Unlock()
+	s.nudge()
 }

@@ -431,7 +431,7 @@ func TestSource_showsWhatPeopleCallIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &watcher{}
 		s := health.NewSource(message(), w.report)
-		s.Describe("proofpointpod/east", "the eastern cluster")
+		s.Describe(health.Identity{Name: "proofpointpod/east", Description: "the eastern cluster"})
 		s.Started()
 		s.Initialized()
 		assert.Equal(t, "proofpointpod/east", attributes(w.events()[0])["name"])

@@ -31,13 +31,9 @@ const (
 // itself, a recoverable one in between. Its attributes are those of the stream that is worst off, and under `streams`
 // those of each. The caller holds the lock.
 func (s *Source) event() *componentstatus.Event {
-	worst := s.streams[0]
 	quits := 0
 	var messages []string
 	for _, stream := range s.streams {
-		if stream.worse(worst) {
-			worst = stream
-		}
 		if text := stream.errorText(); text != "" {
 			messages = append(messages, string(stream.Type)+": "+text)
 		}
@@ -47,13 +43,13 @@ func (s *Source) event() *componentstatus.Event {
 	}
 
 	attributes := pcommon.NewMap()
-	if s.name != "" {
-		attributes.PutStr(attrName, s.name)
+	if s.identity.Name != "" {
+		attributes.PutStr(attrName, s.identity.Name)
 	}
-	if s.description != "" {
-		attributes.PutStr(attrDescription, s.description)
+	if s.identity.Description != "" {
+		attributes.PutStr(attrDescription, s.identity.Description)
 	}
-	worst.put(attributes)
+	s.worst().put(attributes)
 	streams := attributes.PutEmptyMap(attrStreams)
 	for _, stream := range s.streams {
 		of := streams.PutEmptyMap(string(stream.Type))
@@ -73,6 +69,17 @@ func (s *Source) event() *componentstatus.Event {
 		options = append(options, componentstatus.WithError(errors.New(strings.Join(messages, "; "))))
 	}
 	return componentstatus.NewEvent(code, options...)
+}
+
+// worst is the stream that is worst off. The caller holds the lock.
+func (s *Source) worst() *Stream {
+	worst := s.streams[0]
+	for _, stream := range s.streams {
+		if stream.worse(worst) {
+			worst = stream
+		}
+	}
+	return worst
 }
 
 // faults are what is wrong with the stream: first what keeps it from collecting, then what it goes on with.

@@ -1,6 +1,9 @@
 package health
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Token names one of the tokens of a source by the sessions that it is for.
 type Token string
@@ -16,16 +19,88 @@ const (
 // Tokens lists all tokens.
 func Tokens() []Token { return []Token{LiveToken, ArchiveToken} }
 
-// TokenExpires notes when a token expires, as it says itself; zero: it does not say.
-func (s *Source) TokenExpires(token Token, at time.Time) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.expiry[token] = at
+func (t Token) subject() subject {
+	if t == ArchiveToken {
+		return archiveToken
+	}
+	return liveToken
+}
+
+// lifetime is what is known of how long a token lives.
+type lifetime struct {
+	expires time.Time
+	told    string // the label of the newest event; empty: there was none
+}
+
+// TokenExpires notes when a token expires, as it says itself; zero: it does not say. A warning is due 14 days, 7 days
+// and 1 day before, and when it has expired. Another time is another token. It is called by any goroutine.
+func (s *Source) TokenExpires(of Token, at time.Time) {
+	s.change(func() {
+		if s.lifetimes[of].expires.Equal(at) {
+			return
+		}
+		s.resolve(s.tracker(nil, of.subject()), "there is another token")
+		s.lifetimes[of] = lifetime{expires: at}
+		s.judgeToken(of, time.Now())
+	})
 }
 
 // TokenExpiry is when a token expires; zero: not known.
-func (s *Source) TokenExpiry(token Token) time.Time {
+func (s *Source) TokenExpiry(of Token) time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.expiry[token]
+	return s.lifetimes[of].expires
+}
+
+// judgeToken makes the event that a token's age calls for. By whose clock: the service's, as far as it is known, since
+// it is the service that refuses an old token. The caller holds the lock.
+func (s *Source) judgeToken(of Token, now time.Time) {
+	life := s.lifetimes[of]
+	label := expiryLabel(life.expires, now.Add(s.skew))
+	if label == life.told {
+		return
+	}
+	t := s.tracker(nil, of.subject())
+	if label == "" {
+		s.resolve(t, "by the service's clock, it does not expire soon")
+	} else {
+		s.wrong(t, SeverityWarning, tokenExpires(of, label, life.expires), 1)
+	}
+	life.told = label
+	s.lifetimes[of] = life
+}
+
+// expiryLabel is empty while a token is good for more than 14 days, or does not say when it expires.
+func expiryLabel(expires, now time.Time) string {
+	const day = 24 * time.Hour
+	left := expires.Sub(now)
+	switch {
+	case expires.IsZero() || left > 14*day:
+		return ""
+	case left <= 0:
+		return "token_expired"
+	case left <= day:
+		return "token_expires_1d"
+	case left <= 7*day:
+		return "token_expires_7d"
+	default:
+		return "token_expires_14d"
+	}
+}
+
+// tokenExpires is the fault of a token that expires soon, or has.
+func tokenExpires(of Token, label string, at time.Time) Fault {
+	which := "the token (api_secret, or what auth gives)"
+	if of == ArchiveToken {
+		which = "the second token (backfill.api_secret)"
+	}
+	expires := "expires"
+	if label == "token_expired" {
+		expires = "has expired; sessions that are open may go on, but the service accepts no other. It expired"
+	}
+	return Fault{
+		Type: ThirdPartyConfig, Label: label,
+		Message: fmt.Sprintf("%s %s at %s: make another in the PoD administration portal (Settings > API Key Management), put it in its place, and reload or restart the collector; what auth gives is taken up by itself",
+			which, expires, at.UTC().Format(time.RFC3339)),
+	}
 }

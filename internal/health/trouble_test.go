@@ -141,8 +141,8 @@ func TestStream_tellsOnce(t *testing.T) {
 				stream := s.Stream(podlog.Message)
 				test.before(stream)
 				s.last(2)
-				stream.Tell(gone(12))
-				stream.Tell(gone(13)) // at once, and yet each is told
+				stream.Lost(gone(12))
+				stream.Lost(gone(13)) // at once, and yet each is told
 				s.last(6)
 				for i, hour := range map[int]int{2: 12, 4: 13} {
 					text := fmt.Sprintf("from 2026-01-12T%d:10:00Z to 2026-01-12T%d:10:00Z", hour, hour+1)
@@ -167,7 +167,7 @@ func TestStream_saysNothingOfTroublesOnceItStops(t *testing.T) {
 		stream.Trouble(health.StorageTrouble, diskFull())
 		stream.Clear(health.StorageTrouble)
 		stream.Gaps(3, time.Now())
-		stream.Tell(diskFull())
+		stream.Lost(diskFull())
 		synctest.Wait()
 		<-s.Done()
 		assert.Len(t, w.events(), 1)

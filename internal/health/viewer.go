@@ -29,10 +29,15 @@ type Report struct {
 	// State is that of the stream that is worst off.
 	State   State          `json:"state"`
 	Streams []StreamReport `json:"streams"`
+	// Errors are what is wrong now with the source as a whole, in the user's words, with what to do: a token that
+	// expires soon, clocks that differ. Empty: nothing is.
+	Errors []string `json:"errors,omitempty"`
+	// Repeats are the health events of the source as a whole that are open, by eventId.
+	Repeats map[string]RepeatReport `json:"repeats,omitempty"`
 }
 
-// StreamReport is how one stream is at one moment. Times are those of this machine's clock. Counts begin with the
-// collector's start, or reload.
+// StreamReport is how one stream is at one moment. Times are those of this machine's clock, but for those of gaps and the
+// token, which are the service's. Counts begin with the collector's start, or reload.
 type StreamReport struct {
 	EventType string    `json:"eventType"` // message, maillog, audit
 	State     State     `json:"state"`

@@ -163,8 +163,8 @@ func (p *streamParts) wait(ctx context.Context) {
 	}
 }
 
-// format is how the records of an event type become log records.
-func (s *source) format(t podlog.EventType) *record.Format {
+// resource holds the attributes of the resource of everything that the source hands on.
+func (s *source) resource() pcommon.Map {
 	name := s.config.sourceName(s.settings.ID)
 	resource := pcommon.NewMap()
 	resource.PutStr("service.name", "proofpoint-on-demand")
@@ -177,6 +177,11 @@ func (s *source) format(t podlog.EventType) *record.Format {
 	for _, field := range s.config.fieldAttributes() {
 		resource.PutStr(field.Key, field.Value)
 	}
+	return resource
+}
+
+// format is how the records of an event type become log records.
+func (s *source) format(t podlog.EventType) *record.Format {
 	siem := record.SIEMNone
 	if s.config.forwardToSIEM() {
 		siem = record.SIEM(s.config.SIEMMetadata)
@@ -185,7 +190,7 @@ func (s *source) format(t podlog.EventType) *record.Format {
 		EventType:    t,
 		Body:         record.Body(s.config.Body),
 		SIEM:         siem,
-		Resource:     resource,
+		Resource:     s.resource(),
 		ScopeName:    metadata.ScopeName,
 		ScopeVersion: s.settings.BuildInfo.Version,
 	}

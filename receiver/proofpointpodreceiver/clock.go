@@ -34,6 +34,9 @@ func (c *clock) at(t time.Time) time.Time {
 	return t.Round(0).UTC().Add(time.Duration(c.offset.Load()))
 }
 
+// ours is what our clock shows at a moment of the service's time.
+func (c *clock) ours(t time.Time) time.Time { return t.Add(-time.Duration(c.offset.Load())) }
+
 // set relates the clocks by a `Date` that was read at a moment of our clock. It returns the difference if that has
 // become, or changed and is still, more than a minute; else 0.
 func (c *clock) set(date, read time.Time) time.Duration {

@@ -48,6 +48,10 @@ type Config struct {
 	// Body is `text`, the default, for the record's JSON exactly as received, or `map` for the parsed record.
 	Body bodyFormat `mapstructure:"body"`
 
+	// HealthEvents says whether each health event is also sent down the pipeline, as a log record of its own beside those
+	// of PoD. Default: false.
+	HealthEvents bool `mapstructure:"health_events"`
+
 	// Endpoint is the URL of the PoD Log Service, without the query parameters that the receiver sets.
 	// ws:// needs TLS.Insecure. Default: wss://logstream.proofpoint.com:443/v1/stream.
 	Endpoint string `mapstructure:"endpoint"`

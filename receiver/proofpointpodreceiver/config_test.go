@@ -135,6 +135,7 @@ func TestConfig_everyKey(t *testing.T) {
 			AuthenticatorID: component.MustNewIDWithName("bearertokenauth", "pod"),
 		}),
 		HandshakeTimeout: 10 * time.Second,
+		HealthEvents:     true,
 		Keepalive:        KeepaliveConfig{Interval: 3 * time.Minute, Timeout: 90 * time.Second},
 		MaxRecordSize:    1 << 20,
 		RetryOnFailure: configretry.BackOffConfig{

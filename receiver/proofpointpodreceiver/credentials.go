@@ -129,6 +129,17 @@ const (
 	maxTokenPoll = 5 * time.Second
 )
 
+// tokenLookInterval is how often an authenticator is asked for its token while nothing else asks: a session can outlive
+// the token that it was opened with, and the warning before its end is over when there is another.
+const tokenLookInterval = time.Minute
+
+// watch asks an authenticator until ctx ends, for what is noted of the answer.
+func (c *credentials) watch(ctx context.Context) {
+	for c.canChange && pause(ctx, tokenLookInterval) {
+		_, _ = c.ask(ctx) // what is wrong with it shows at the next handshake
+	}
+}
+
 // first returns the headers, after a short wait if there are none at first.
 func (c *credentials) first(ctx context.Context) (http.Header, error) {
 	deadline := time.Now().Add(firstTokenWait)

@@ -89,7 +89,7 @@ func (d *delivery) deliverUntilAccepted(ctx context.Context, records []record.Re
 		if err != nil {
 			return err
 		}
-		if !d.pause(wait) {
+		if !pauseForPipeline(d.stop, d.abort, wait) {
 			return errAborted
 		}
 	}
@@ -161,13 +161,13 @@ func (d *delivery) refused(fault health.Fault, count int) (time.Duration, error)
 	return wait, nil
 }
 
-// pause waits. A stop that comes meanwhile ends the wait, and then waits are short: the pipeline has until the end of
-// the shutdown to accept. It returns false when that has come.
-func (d *delivery) pause(wait time.Duration) bool {
-	if d.stop.Err() != nil {
-		return pause(d.abort, min(wait, stoppingWait))
+// pauseForPipeline waits between two attempts. A stop that comes meanwhile ends the wait, and then waits are short: the
+// pipeline has until the end of the shutdown, abort, to accept. It returns false when that has come.
+func pauseForPipeline(stop, abort context.Context, wait time.Duration) bool {
+	if stop.Err() != nil {
+		return pause(abort, min(wait, stoppingWait))
 	}
-	return pause(d.stop, wait) || d.abort.Err() == nil
+	return pause(stop, wait) || abort.Err() == nil
 }
 
 // accepted ends the pipeline's outage.
@@ -179,6 +179,9 @@ func (d *delivery) accepted() {
 	}
 	if d.faulty && d.aside {
 		d.health.Clear(health.BackfillTrouble)
+	}
+	if d.faulty && !d.aside {
+		d.health.PipelineWell()
 	}
 	if d.faulty && d.collecting {
 		d.health.Is(health.Collecting)

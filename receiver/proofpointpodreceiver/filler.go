@@ -112,7 +112,7 @@ func (f *filler) expire() {
 	for _, gap := range gone {
 		fault := health.Unrecoverable(gap.From, gap.To)
 		f.logger.Error("gap unrecoverable", zap.Time("from", gap.From), zap.Time("to", gap.To), zap.String("error", fault.Message))
-		f.health.Tell(fault)
+		f.health.Lost(fault)
 	}
 	f.metrics.unrecoverable(len(gone))
 	if len(gone) > 0 {

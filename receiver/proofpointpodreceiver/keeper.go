@@ -131,12 +131,12 @@ func (k *keeper) settle(err error) {
 	}
 	k.metrics.saveFailures(1)
 	k.retryAt = time.Now().Add(storageRetry)
+	fault := health.StorageFails(err)
+	k.health.Trouble(health.StorageTrouble, fault)
 	if k.failing {
 		return
 	}
 	k.failing = true
-	fault := health.StorageFails(err)
-	k.health.Trouble(health.StorageTrouble, fault)
 	k.logger.Warn("the position is not saved; records keep flowing", zap.String("error", fault.Message))
 }
 

@@ -346,6 +346,9 @@ func (s *sink) records(t podlog.EventType) []plog.LogRecord {
 	var list []plog.LogRecord
 	for _, logs := range s.batches() {
 		for _, resource := range logs.ResourceLogs().All() {
+			if _, event := resource.Resource().Attributes().Get(eventResourceAttribute); event {
+				continue
+			}
 			for _, scope := range resource.ScopeLogs().All() {
 				for _, r := range scope.LogRecords().All() {
 					if id, ok := r.Attributes().Get("_siemEventID"); !ok || id.Str() == t.EventID() {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"runtime"
+	"sync"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
@@ -46,6 +47,10 @@ type source struct {
 	stop    context.CancelFunc // ends the streams in order
 	abort   context.CancelFunc // ends them at once
 	streams []*streamParts
+	viewers []health.Viewer
+	// eventLog sends the health events down the pipeline; nil: they are not sent.
+	eventLog *eventLog
+	watching sync.WaitGroup // of the authenticator's token
 }
 
 func newSource(settings receiver.Settings, config *Config, next consumer.Logs) (*source, error) {
@@ -73,7 +78,9 @@ func (s *source) Start(ctx context.Context, host component.Host) error {
 	s.health = health.NewSource(s.config.SupportedEvents, func(event *componentstatus.Event) {
 		componentstatus.ReportStatus(host, event)
 	})
-	s.health.Describe(s.config.sourceName(s.settings.ID), s.config.Description)
+	s.health.Describe(health.Identity{
+		ID: s.settings.ID.String(), Name: s.config.sourceName(s.settings.ID), Description: s.config.Description,
+	})
 	s.health.Started()
 
 	credentials, err := newCredentials(ctx, s.config, host, func(expires time.Time) {
@@ -121,7 +128,9 @@ func (s *source) Start(ctx context.Context, host component.Host) error {
 		parts.keeper.keep(ctx)
 	}
 	s.abort, s.stop = cancelAbort, cancelStop
+	s.tellHealth(set, host, metrics)
 	s.health.Initialized()
+	s.watching.Go(func() { credentials.watch(stop) })
 	for _, parts := range s.streams {
 		parts.start()
 	}
@@ -146,15 +155,45 @@ func (s *source) Shutdown(ctx context.Context) error {
 	for _, parts := range s.streams {
 		parts.wait(ctx)
 	}
-	ended()
-	s.abort()
 	select {
 	case <-s.health.Done():
 	case <-ctx.Done(): // a watcher in the collector holds the last report
 	}
+	for _, viewer := range s.viewers {
+		viewer.RemoveSource(s.settings.ID)
+	}
+	if s.eventLog != nil {
+		s.eventLog.close()
+	}
+	ended()
+	s.abort()
+	s.watching.Wait()
 	s.metrics.Shutdown()
-	s.streams = nil
+	s.streams, s.viewers, s.eventLog = nil, nil, nil
 	return nil
+}
+
+// tellHealth makes the health known to the extensions that show it, and starts the sending of health events.
+func (s *source) tellHealth(set *streamSettings, host component.Host, metrics []*streamMetrics) {
+	viewers := viewersOf(host)
+	var log *eventLog
+	if s.config.HealthEvents {
+		log = newEventLog(set, s.resource())
+		log.start()
+	}
+	s.viewers, s.eventLog = viewers, log
+	s.health.Subscribe(func(event health.Event) {
+		for _, viewer := range viewers {
+			viewer.HealthEvent(event)
+		}
+		if log != nil {
+			log.take(event)
+		}
+	})
+	reporter := &reporter{config: s.config, health: s.health, streams: metrics}
+	for _, viewer := range viewers {
+		viewer.AddSource(s.settings.ID, reporter.report)
+	}
 }
 
 // shutdownContexts returns what bounds a shutdown as a whole, and the end of the streams in it. The latter is earlier, so

@@ -51,6 +51,9 @@ type stream struct {
 	lookAt  time.Time
 	pausing bool
 
+	// failing: the health was told of a fault of the service, and not yet of its end.
+	failing bool
+
 	pauses pauses
 }
 
@@ -117,9 +120,7 @@ func (s *stream) collect(auth http.Header) error {
 		}
 	}
 	s.position.End(orderly, s.clock.at(session.LastByte()))
-	if time.Since(session.Opened()) >= healthyAfter {
-		s.outage.over()
-	}
+	s.livedLongEnough()
 	// However the service took our close frame, the slot is free for the archive, or will be; what it has not said in
 	// order is suspected.
 	if s.pausing && why != nil && s.stop.Err() == nil {
@@ -140,6 +141,9 @@ func (s *stream) begin(session *podlog.Session) {
 	if apart := s.clock.set(session.Date(), session.Opened()); apart != 0 {
 		s.logger.Warn("this machine's clock and the service's differ by more than a minute; gaps are reckoned by the service's",
 			zap.Duration("service_is_ahead_by", apart))
+	}
+	if skew, told := s.clock.skew(); told {
+		s.health.ClockIsBehind(skew)
 	}
 	now := s.clock.at(session.Opened())
 	if !s.stored || s.position.Loaded() {
@@ -192,10 +196,24 @@ func (s *stream) fill() error {
 func (s *stream) Frame(data []byte, truncated bool) error {
 	came := s.intake.records
 	err := s.intake.take(data, truncated)
-	if s.intake.records > came {
-		s.outage.over()
+	if s.failing && s.intake.records > came {
+		s.well()
 	}
 	return err
+}
+
+// livedLongEnough ends the outage of the service if the session has lived for so long that it counts as a success.
+func (s *stream) livedLongEnough() {
+	if s.failing && time.Since(s.session.Opened()) >= healthyAfter {
+		s.well()
+	}
+}
+
+// well ends the outage of the service.
+func (s *stream) well() {
+	s.failing = false
+	s.outage.over()
+	s.health.ServiceWell()
 }
 
 // Due implements [podlog.Handler].
@@ -218,6 +236,7 @@ func (s *stream) Flush() error {
 
 // look notes signs of life, and begins a pause when a window of the archive is due.
 func (s *stream) look() {
+	s.livedLongEnough()
 	last := s.session.LastByte()
 	since := s.intake.last
 	if since.IsZero() {
@@ -258,6 +277,7 @@ func (s *stream) judge(v verdict) {
 // stops.
 func (s *stream) recover(err error, auth http.Header) bool {
 	fault, retryAfter := faultOf(err)
+	s.failing = true
 	if fault.Type == health.ThirdPartyConfig {
 		if fault.NewTokenHelps && s.credentials.canChange {
 			return s.awaitNewToken(fault, auth)

@@ -50,7 +50,14 @@ type streamMetrics struct {
 	position   *position.Position
 	clock      *clock
 	count      atomic.Int64 // records read in live sessions and handed on
-	since      time.Time    // when counting began
+	totals     totals
+	since      time.Time // when counting began
+}
+
+// totals are the counters that the health's report needs, which can't be read from the meter. They change once for a
+// batch or a session.
+type totals struct {
+	records, bytes, duplicates, reconnects, windows, recovered atomic.Int64
 }
 
 func newStreamMetrics(
@@ -221,6 +228,7 @@ func (m *streamMetrics) opened(session *podlog.Session) { m.session.Store(sessio
 
 // reconnect counts a reason to connect again.
 func (m *streamMetrics) reconnect(reason string) {
+	m.totals.reconnects.Add(1)
 	m.builder.ProofpointpodReceiverReconnects.Add(context.Background(), 1, m.with(attribute.String(attrReason, reason)))
 }
 
@@ -237,14 +245,32 @@ func (m *streamMetrics) read(newest *record.Record, now time.Time) {
 func (m *streamMetrics) received(records []record.Record) {
 	ctx := context.Background()
 	var bytes int64
+	var invalid, cut int
 	for i := range records {
 		bytes += int64(len(records[i].Body))
-		if problem := records[i].Problem; problem != "" {
-			m.builder.ProofpointpodReceiverRecordsProblem.Add(ctx, 1, m.with(attribute.String(attrProblem, string(problem))))
+		switch records[i].Problem {
+		case record.InvalidJSON:
+			invalid++
+		case record.Truncated:
+			cut++
 		}
 	}
+	m.marked(record.InvalidJSON, invalid, health.RecordsInvalid)
+	m.marked(record.Truncated, cut, health.RecordsCut)
+	m.totals.records.Add(int64(len(records)))
+	m.totals.bytes.Add(bytes)
 	m.builder.ProofpointpodReceiverRecordsReceived.Add(ctx, int64(len(records)), m.labels)
 	m.builder.ProofpointpodReceiverBytesReceived.Add(ctx, bytes, m.labels)
+}
+
+// marked counts records that are handed on with a problem.
+func (m *streamMetrics) marked(problem record.Problem, count int, fault func() health.Fault) {
+	if count == 0 {
+		return
+	}
+	m.builder.ProofpointpodReceiverRecordsProblem.Add(context.Background(), int64(count),
+		m.with(attribute.String(attrProblem, string(problem))))
+	m.health.Marked(fault(), count)
 }
 
 // refused counts records that the pipeline did not take and never will.
@@ -259,6 +285,7 @@ func (m *streamMetrics) unrecoverable(count int) {
 
 // duplicates counts records that were delivered before and are not handed on again.
 func (m *streamMetrics) duplicates(count int, archive bool) {
+	m.totals.duplicates.Add(int64(count))
 	session := "live"
 	if archive {
 		session = "archive"
@@ -268,11 +295,13 @@ func (m *streamMetrics) duplicates(count int, archive bool) {
 
 // recovered counts records that came from the archive and were handed on.
 func (m *streamMetrics) recovered(count int) {
+	m.totals.recovered.Add(int64(count))
 	m.builder.ProofpointpodReceiverRecordsRecovered.Add(context.Background(), int64(count), m.labels)
 }
 
 // windowRead counts an hour of the archive that was read; complete: it need not be read again.
 func (m *streamMetrics) windowRead(complete bool) {
+	m.totals.windows.Add(1)
 	m.builder.ProofpointpodReceiverWindowsRead.Add(context.Background(), 1, m.with(attribute.Bool(attrComplete, complete)))
 }
 

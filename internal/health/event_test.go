@@ -1,0 +1,542 @@
+package health_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component/componentstatus"
+
+	"github.com/proofpointpod/otelcol/internal/health"
+	"github.com/proofpointpod/otelcol/internal/podlog"
+)
+
+// subscriber keeps the health events of a source that has started.
+type subscriber struct {
+	*health.Source
+	t *testing.T
+
+	mu   sync.Mutex
+	list []health.Event
+}
+
+// subscribe runs a story of the health events of a source, in a synctest bubble, and stops it at the end.
+func subscribe(t *testing.T, types []podlog.EventType, story func(*subscriber)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		s := &subscriber{Source: health.NewSource(types, func(*componentstatus.Event) {}), t: t}
+		s.Describe(health.Identity{ID: "proofpointpod/eu", Name: "Europe"})
+		s.Subscribe(func(event health.Event) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.list = append(s.list, event)
+		})
+		s.Started()
+		s.Initialized()
+		story(s)
+		s.Stopping()
+		<-s.Done()
+	})
+}
+
+// events lists all so far, in short: tracker, status, severity, name, error.
+func (s *subscriber) events() []string {
+	s.t.Helper()
+	synctest.Wait()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var list []string
+	for _, e := range s.list {
+		list = append(list, fmt.Sprintf("%s %s %s %s %s", e.Details.TrackerID, e.Status, e.SeverityLevel, e.EventName, e.Details.Error))
+	}
+	return list
+}
+
+// takes checks what has been told since the last time.
+func (s *subscriber) takes(want ...string) []health.Event {
+	s.t.Helper()
+	got := s.events()
+	require.Equal(s.t, want, got)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	taken := s.list
+	s.list = nil
+	return taken
+}
+
+// elapse lets time pass, and what is due be reported.
+func (s *subscriber) elapse(d time.Duration) {
+	<-time.After(d)
+	synctest.Wait()
+}
+
+func collecting(s *subscriber) *health.Stream {
+	s.t.Helper()
+	stream := s.Stream(podlog.Message)
+	stream.Is(health.Collecting)
+	s.takes("proofpointpod/eu/message/collection Healthy Info Collecting ")
+	return stream
+}
+
+func TestEvent_saysWhatSumosSay(t *testing.T) {
+	subscribe(t, message(), func(s *subscriber) {
+		began := time.Now().UTC()
+		s.elapse(time.Minute)
+		s.Stream(podlog.Message).Quit(refused(), 1)
+		event := s.takes("proofpointpod/eu/message/collection UnHealthy Error ThirdPartyConfigError status_401")[0]
+
+		assert.NotEmpty(t, event.EventID)
+		event.EventID = "one of its own"
+		text, err := json.Marshal(event)
+		require.NoError(t, err)
+		assert.JSONEq(t, `{
+			"eventId": "one of its own",
+			"eventTime": "`+began.Add(time.Minute).Format(time.RFC3339)+`",
+			"eventType": "Health-Change",
+			"eventName": "ThirdPartyConfigError",
+			"severityLevel": "Error",
+			"status": "UnHealthy",
+			"subsystem": "Collection",
+			"resourceIdentity": {"id": "proofpointpod/eu", "name": "Europe", "type": "proofpointpod"},
+			"details": {
+				"trackerId": "proofpointpod/eu/message/collection",
+				"error": "status_401",
+				"errorCode": "401",
+				"errorInfo": "the service refuses the token",
+				"eventType": "message"
+			}
+		}`, string(text))
+	})
+}
+
+func TestEvent_firstCollectingIsToldOnce(t *testing.T) {
+	subscribe(t, both(), func(s *subscriber) {
+		for _, stream := range []podlog.EventType{podlog.Message, podlog.Maillog} {
+			s.Stream(stream).Is(health.Authenticated)
+			s.Stream(stream).Is(health.Collecting)
+			s.Stream(stream).Is(health.Collecting)
+		}
+		s.takes(
+			"proofpointpod/eu/message/collection Healthy Info Collecting ",
+			"proofpointpod/eu/maillog/collection Healthy Info Collecting ",
+		)
+	})
+}
+
+func TestEvent_anOutageOpensAndIsResolved(t *testing.T) {
+	subscribe(t, message(), func(s *subscriber) {
+		stream := collecting(s)
+		stream.Failing(dropped(), 1, time.Time{})
+		opened := s.takes("proofpointpod/eu/message/collection UnHealthy Warning ThirdPartyGenericError dropped")[0]
+		s.elapse(time.Minute)
+		stream.Failing(dropped(), 2, time.Time{})
+		last := time.Now().UTC()
+		s.elapse(time.Minute)
+
+		report := s.Report().Streams[0]
+		assert.Equal(t, map[string]health.RepeatReport{opened.EventID: {Count: 2, LastTime: last}}, report.Repeats)
+
+		stream.Is(health.Collecting)
+		s.elapse(time.Hour)
+		s.takes() // the session may end at once
+
+		stream.ServiceWell()
+		s.elapse(9 * time.Second)
+		s.takes()
+		s.elapse(time.Second)
+		resolved := s.takes("proofpointpod/eu/message/collection Healthy Warning ThirdPartyGenericError dropped")[0]
+		assert.NotEqual(t, opened.EventID, resolved.EventID)
+		assert.Equal(t, "collecting again; it was: the connection ended", resolved.Details.ErrorInfo)
+		assert.Equal(t, "2", resolved.Details.Count)
+		assert.Equal(t, last.Format(time.RFC3339), resolved.Details.LastTime)
+		assert.Empty(t, s.Report().Streams[0].Repeats)
+
+		stream.Failing(dropped(), 1, time.Time{})
+		again := s.takes("proofpointpod/eu/message/collection UnHealthy Warning ThirdPartyGenericError dropped")[0]
+		assert.NotEqual(t, opened.EventID, again.EventID)
+	})
+}
+
+// A service that sends a record and drops the session, again and again, is one event.
+func TestEvent_flappingIsOneEvent(t *testing.T) {
+	subscribe(t, message(), func(s *subscriber) {
+		stream := collecting(s)
+		for range 1000 {
+			stream.Failing(dropped(), 1, time.Time{})
+			s.elapse(time.Second)
+			stream.Is(health.Collecting)
+			stream.ServiceWell()
+			s.elapse(8 * time.Second)
+		}
+		s.elapse(2 * time.Second)
+		events := s.takes(
+			"proofpointpod/eu/message/collection UnHealthy Warning ThirdPartyGenericError dropped",
+			"proofpointpod/eu/message/collection Healthy Warning ThirdPartyGenericError dropped",
+		)
+		assert.Equal(t, "1000", events[1].Details.Count)
+	})
+}
+
+func TestEvent_eachErrorOfAnOutageIsToldOnceAndAllAreResolvedTogether(t *testing.T) {
+	subscribe(t, message(), func(s *subscriber) {
+		stream := collecting(s)
+		conflict := health.Fault{Type: health.ThirdPartyGeneric, Label: "status_409", Status: 409, Message: "another session"}
+		for range 3 {
+			stream.Failing(dropped(), 1, time.Time{})
+			stream.Failing(conflict, 2, time.Time{})
+		}
+		s.takes(
+			"proofpointpod/eu/message/collection UnHealthy Warning ThirdPartyGenericError dropped",
+			"proofpointpod/eu/message/collection UnHealthy Warning ThirdPartyGenericError status_409",
+		)
+		stream.ServiceWell()
+		s.elapse(time.Minute)
+		resolved := s.takes("proofpointpod/eu/message/collection Healthy Warning ThirdPartyGenericError status_409")[0]
+		assert.Equal(t, "409", resolved.Details.ErrorCode)
+		assert.Equal(t, "6", resolved.Details.Count)
+	})
+}
+
+func TestEvent_thatRetriesEndIsAnother(t *testing.T) {
+	subscribe(t, message(), func(s *subscriber) {
+		stream := collecting(s)
+		stream.Failing(dropped(), 1, time.Time{})
+		stream.Quit(dropped(), 2)
+		s.takes(
+			"proofpointpod/eu/message/collection UnHealthy Warning ThirdPartyGenericError dropped",
+			"proofpointpod/eu/message/collection UnHealthy Error ThirdPartyGenericError dropped",
+		)
+		assert.Len(t, s.Report().Streams[0].Repeats, 2, "both are open")
+		s.elapse(48 * time.Hour)
+		s.takes()
+	})
+}
+
+// Collection stops for a pipeline, too, and begins again in another process. So that is where its end is told.
+func TestEvent_everyErrorIsOfTheCollection(t *testing.T) {
+	subscribe(t, message(), func(s *subscriber) {
+		stream := collecting(s)
+		fault := health.PipelineRefuses(errors.New("full"))
+		stream.Failing(fault, 1, time.Time{})
+		stream.Quit(fault, 2)
+		s.takes(
+			"proofpointpod/eu/message/pipeline UnHealthy Warning FirstPartyGenericError pipeline_refuses",
+			"proofpointpod/eu/message/collection UnHealthy Error FirstPartyGenericError pipeline_refuses",
+		)
+	})
+}
+
+func TestEvent_waitingForAnotherTokenIsAnError(t *testing.T) {
+	subscribe(t, message(), func(s *subscriber) {
+		stream := s.Stream(podlog.Message)
+		stream.Failing(refused(), 1, time.Time{})
+		s.takes("proofpointpod/eu/message/collection UnHealthy Error ThirdPartyConfigError status_401")
+		stream.Is(health.Collecting)
+		stream.ServiceWell()
+		s.elapse(time.Minute)
+		event := s.takes("proofpointpod/eu/message/collection Healthy Info Collecting status_401")[0]
+		assert.Contains(t, event.Details.ErrorInfo, "it was: the service refuses the token", "the first good news resolves, too")
+		stream.Is(health.Collecting)
+		s.takes()
+	})
+}
+
+func TestEvent_pipeline(t *testing.T) {
+	subscribe(t, message(), func(s *subscriber) {
+		stream := collecting(s)
+		stream.Failing(health.PipelineBlocks(30*time.Second), 1, time.Time{})
+		stream.ServiceWell() // the service has no part in it
+		s.elapse(time.Minute)
+		s.takes("proofpointpod/eu/message/pipeline UnHealthy Warning FirstPartyGenericError pipeline_blocks")
+		stream.PipelineWell()
+		s.elapse(time.Minute)
+		s.takes("proofpointpod/eu/message/pipeline Healthy Warning FirstPartyGenericError pipeline_blocks")
+	})
+}
+
+func TestEvent_troubles(t *testing.T) {
+	for kind, fault := range map[health.Trouble]health.Fault{
+		health.StorageTrouble:  diskFull(),
+		health.BackfillTrouble: health.SecondTokenNeeded("a"),
+	} {
+		t.Run(string(kind), func(t *testing.T) {
+			subscribe(t, message(), func(s *subscriber) {
+				stream := collecting(s)
+				tracker := "proofpointpod/eu/message/" + string(kind)
+				name := fault.Type.HealthEvent()
+				stream.Trouble(kind, fault)
+				stream.Trouble(kind, fault)
+				s.takes(tracker + " UnHealthy Warning " + name + " " + fault.Label)
+				stream.Clear(kind)
+				s.elapse(9 * time.Second)
+				stream.Trouble(kind, fault)
+				s.elapse(time.Minute)
+				s.takes()
+				stream.Clear(kind)
+				s.elapse(10 * time.Second)
+				event := s.takes(tracker + " Healthy Warning " + name + " " + fault.Label)[0]
+				assert.Equal(t, "3", event.Details.Count)
+				stream.Clear(kind)
+				s.elapse(time.Minute)
+				s.takes()
+			})
+		})
+	}
+}
+
+func TestEvent_gaps(t *testing.T) {
+	subscribe(t, message(), func(s *subscriber) {
+		stream := collecting(s)
+		from := time.Date(2026, 1, 12, 12, 10, 0, 0, time.UTC)
+		stream.Gaps(0, time.Time{})
+		stream.Gaps(1, from)
+		stream.Gaps(2, from)
+		stream.Gaps(2, from)
+		event := s.takes("proofpointpod/eu/message/gaps UnHealthy Warning ThirdPartyGenericError gaps_open")[0]
+		assert.Contains(t, event.Details.ErrorInfo, "gaps open: 1, the oldest from 2026-01-12T12:10:00Z")
+		assert.Equal(t, 2, s.Report().Streams[0].Repeats[event.EventID].Count)
+		stream.Gaps(1, from)
+		s.elapse(time.Minute)
+		s.takes()
+		stream.Gaps(0, time.Time{})
+		s.elapse(time.Minute)
+		s.takes("proofpointpod/eu/message/gaps Healthy Warning ThirdPartyGenericError gaps_open")
+	})
+}
+
+// What is lost stays lost. Its events are open for a day, so that they are seen.
+func TestEvent_losses(t *testing.T) {
+	subscribe(t, message(), func(s *subscriber) {
+		stream := collecting(s)
+		gone := func(hour int) health.Fault {
+			from := time.Date(2026, 1, 12, hour, 0, 0, 0, time.UTC)
+			return health.Unrecoverable(from, from.Add(time.Hour))
+		}
+		stream.Lost(gone(12))
+		stream.Lost(gone(14))
+		stream.Failing(health.PipelineDiscards(errors.New("invalid")), 0, time.Time{})
+		stream.Failing(health.PipelineDiscards(errors.New("invalid")), 0, time.Time{})
+		stream.PipelineWell()
+		s.takes(
+			"proofpointpod/eu/message/lost UnHealthy Warning ThirdPartyGenericError gap_unrecoverable",
+			"proofpointpod/eu/message/lost UnHealthy Warning ThirdPartyGenericError gap_unrecoverable",
+			"proofpointpod/eu/message/lost UnHealthy Warning FirstPartyGenericError pipeline_discards",
+		)
+		s.elapse(24*time.Hour - time.Second)
+		s.takes()
+		s.elapse(time.Second)
+		s.takes("proofpointpod/eu/message/lost Healthy Warning FirstPartyGenericError pipeline_discards")
+	})
+}
+
+func TestEvent_markedRecords(t *testing.T) {
+	subscribe(t, message(), func(s *subscriber) {
+		stream := collecting(s)
+		stream.Marked(health.RecordsCut(), 1)
+		event := s.takes("proofpointpod/eu/message/records UnHealthy Warning FirstPartyGenericError records_truncated")[0]
+		s.elapse(50 * time.Minute)
+		stream.Marked(health.RecordsCut(), 6)
+		assert.Equal(t, 7, s.Report().Streams[0].Repeats[event.EventID].Count)
+		assert.Equal(t, []string{health.RecordsCut().Message}, s.Report().Streams[0].Errors)
+		s.elapse(59 * time.Minute)
+		stream.Marked(health.RecordsInvalid(), 2)
+		s.takes("proofpointpod/eu/message/records UnHealthy Warning ThirdPartyGenericError records_invalid_json")
+		s.elapse(time.Hour)
+		resolved := s.takes("proofpointpod/eu/message/records Healthy Warning ThirdPartyGenericError records_invalid_json")[0]
+		assert.Equal(t, "9", resolved.Details.Count)
+		assert.Empty(t, s.Report().Streams[0].Errors)
+	})
+}
+
+func TestEvent_clock(t *testing.T) {
+	subscribe(t, both(), func(s *subscriber) {
+		s.Stream(podlog.Message).ClockIsBehind(time.Minute)
+		s.takes()
+		s.Stream(podlog.Message).ClockIsBehind(90 * time.Second)
+		s.Stream(podlog.Maillog).ClockIsBehind(91 * time.Second)
+		event := s.takes("proofpointpod/eu/clock UnHealthy Warning FirstPartyGenericError clock_differs")[0]
+		assert.Contains(t, event.Details.ErrorInfo, "1m30s behind the service's")
+		assert.Empty(t, event.Details.EventType, "it is of the source")
+		report := s.Report()
+		assert.Equal(t, []string{event.Details.ErrorInfo}, report.Errors)
+		assert.Equal(t, 2, report.Repeats[event.EventID].Count)
+		s.Stream(podlog.Maillog).ClockIsBehind(-2 * time.Second)
+		s.elapse(time.Minute)
+		s.takes("proofpointpod/eu/clock Healthy Warning FirstPartyGenericError clock_differs")
+		s.Stream(podlog.Maillog).ClockIsBehind(-time.Hour)
+		event = s.takes("proofpointpod/eu/clock UnHealthy Warning FirstPartyGenericError clock_differs")[0]
+		assert.Contains(t, event.Details.ErrorInfo, "1h0m0s ahead of the service's")
+	})
+}
+
+func TestEvent_aTokenExpires(t *testing.T) {
+	subscribe(t, message(), func(s *subscriber) {
+		const day = 24 * time.Hour
+		expires := time.Now().Add(20 * day).UTC()
+		s.TokenExpires(health.LiveToken, expires)
+		s.TokenExpires(health.ArchiveToken, time.Time{})
+		s.elapse(6*day - time.Minute)
+		s.takes()
+		s.elapse(time.Hour)
+		event := s.takes("proofpointpod/eu/token UnHealthy Warning ThirdPartyConfigError token_expires_14d")[0]
+		assert.Contains(t, event.Details.ErrorInfo, "expires at "+expires.Format(time.RFC3339)+": make another")
+		s.TokenExpires(health.LiveToken, expires)
+		s.elapse(7 * day)
+		s.takes("proofpointpod/eu/token UnHealthy Warning ThirdPartyConfigError token_expires_7d")
+		s.elapse(6 * day)
+		s.takes("proofpointpod/eu/token UnHealthy Warning ThirdPartyConfigError token_expires_1d")
+		s.elapse(day)
+		event = s.takes("proofpointpod/eu/token UnHealthy Warning ThirdPartyConfigError token_expired")[0]
+		assert.Contains(t, event.Details.ErrorInfo, "has expired")
+		assert.Len(t, s.Report().Repeats, 4)
+		s.elapse(100 * day)
+		s.takes()
+
+		s.TokenExpires(health.LiveToken, time.Now().Add(30*day))
+		event = s.takes("proofpointpod/eu/token Healthy Warning ThirdPartyConfigError token_expired")[0]
+		assert.Contains(t, event.Details.ErrorInfo, "there is another token")
+		s.TokenExpires(health.ArchiveToken, time.Now().Add(time.Hour))
+		event = s.takes("proofpointpod/eu/archive_token UnHealthy Warning ThirdPartyConfigError token_expires_1d")[0]
+		assert.Contains(t, event.Details.ErrorInfo, "backfill.api_secret")
+		s.TokenExpires(health.ArchiveToken, time.Now().Add(2*day))
+		s.takes(
+			"proofpointpod/eu/archive_token Healthy Warning ThirdPartyConfigError token_expires_1d",
+			"proofpointpod/eu/archive_token UnHealthy Warning ThirdPartyConfigError token_expires_7d",
+		)
+		s.TokenExpires(health.ArchiveToken, time.Time{})
+		s.takes("proofpointpod/eu/archive_token Healthy Warning ThirdPartyConfigError token_expires_7d")
+	})
+}
+
+// Whether a token has expired is the service's to say.
+func TestEvent_aTokenExpiresByTheClockOfTheService(t *testing.T) {
+	subscribe(t, message(), func(s *subscriber) {
+		s.TokenExpires(health.LiveToken, time.Now().Add(20*24*time.Hour))
+		s.takes()
+		s.Stream(podlog.Message).ClockIsBehind(365 * 24 * time.Hour)
+		s.takes(
+			"proofpointpod/eu/clock UnHealthy Warning FirstPartyGenericError clock_differs",
+			"proofpointpod/eu/token UnHealthy Warning ThirdPartyConfigError token_expired",
+		)
+	})
+}
+
+// Warnings are told anew by the next process. What keeps a stream from collecting is over when the next one collects.
+func TestEvent_stoppingResolvesWarnings(t *testing.T) {
+	subscribe(t, message(), func(s *subscriber) {
+		stream := collecting(s)
+		stream.Trouble(health.StorageTrouble, diskFull())
+		stream.Quit(refused(), 1)
+		s.TokenExpires(health.LiveToken, time.Now())
+		s.events()
+		s.list = nil
+		s.Stopping()
+		<-s.Done()
+		events := s.takes(
+			"proofpointpod/eu/message/storage Healthy Warning FirstPartyGenericError storage_fails",
+			"proofpointpod/eu/token Healthy Warning ThirdPartyConfigError token_expired",
+		)
+		assert.Contains(t, events[0].Details.ErrorInfo, "the source has stopped")
+		s.Stopping()
+		stream.Trouble(health.StorageTrouble, diskFull())
+		s.takes()
+	})
+}
+
+func TestEvent_whatHappensBeforeTheStartIsToldAfterIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &subscriber{Source: health.NewSource(message(), func(*componentstatus.Event) {}), t: t}
+		s.Subscribe(func(event health.Event) { s.list = append(s.list, event) })
+		s.Stream(podlog.Message).Trouble(health.StorageTrouble, diskFull())
+		synctest.Wait()
+		assert.Empty(t, s.list)
+		s.Initialized()
+		s.takes("/message/storage UnHealthy Warning FirstPartyGenericError storage_fails")
+		s.Stopping()
+		<-s.Done()
+	})
+}
+
+func TestEvent_aSlowSubscriberHoldsNobodyUpAndMissesTheOldest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hold := make(chan struct{})
+		var got []health.Event
+		s := health.NewSource(message(), func(*componentstatus.Event) {})
+		s.Subscribe(func(event health.Event) {
+			<-hold
+			got = append(got, event)
+		})
+		s.Initialized()
+		stream := s.Stream(podlog.Message)
+		stream.Is(health.Collecting)
+		synctest.Wait() // it is being told
+		for range 1500 {
+			stream.Failing(dropped(), 1, time.Time{})
+			stream.ServiceWell()
+			<-time.After(time.Minute)
+			s.TokenExpires(health.LiveToken, time.Now().Add(time.Hour))
+		}
+		close(hold)
+		synctest.Wait()
+		require.Len(t, got, 1001)
+		assert.True(t, slices.IsSortedFunc(got, func(a, b health.Event) int { return a.EventTime.Compare(b.EventTime) }))
+		s.Stopping()
+		<-s.Done()
+	})
+}
+
+// A tracker of which ever more goes wrong stays small.
+func TestEvent_openEventsAreBounded(t *testing.T) {
+	subscribe(t, message(), func(s *subscriber) {
+		for hour := range 200 {
+			from := time.Date(2026, 1, 1, hour, 0, 0, 0, time.UTC)
+			s.Stream(podlog.Message).Lost(health.Unrecoverable(from, from.Add(time.Hour)))
+		}
+		assert.Len(t, s.events(), 50)
+		total := 0
+		for _, repeats := range s.Report().Streams[0].Repeats {
+			total += repeats.Count
+		}
+		assert.Equal(t, 200, total)
+	})
+}
+
+func TestReport(t *testing.T) {
+	subscribe(t, both(), func(s *subscriber) {
+		stream := s.Stream(podlog.Message)
+		s.Stream(podlog.Maillog).Is(health.Collecting)
+		s.elapse(time.Minute)
+		failed := time.Now().UTC()
+		stream.Failing(dropped(), 3, failed.Add(90*time.Minute))
+		stream.Trouble(health.StorageTrouble, diskFull())
+		s.elapse(time.Minute)
+		stream.Failing(dropped(), 4, failed.Add(90*time.Minute))
+
+		report := s.Report()
+		assert.Equal(t, "proofpointpod/eu", report.ID)
+		assert.Equal(t, "Europe", report.Name)
+		assert.Equal(t, health.Error, report.State)
+		require.Len(t, report.Streams, 2)
+		assert.Equal(t, "message", report.Streams[0].EventType)
+		assert.Equal(t, failed, report.Streams[0].Since, "an attempt more is no change")
+		deadline := failed.Add(90 * time.Minute)
+		assert.Equal(t, &health.RetryReport{Attempt: 4, Deadline: &deadline}, report.Streams[0].Retry)
+		assert.Equal(t, []string{"the connection ended", diskFull().Message}, report.Streams[0].Errors)
+		assert.Equal(t, health.Collecting, report.Streams[1].State)
+		assert.Equal(t, failed.Add(-time.Minute), report.Streams[1].Since)
+		assert.Nil(t, report.Streams[1].Retry)
+		assert.Empty(t, report.Streams[1].Errors)
+
+		stream.Quit(dropped(), 5)
+		assert.Equal(t, &health.RetryReport{Attempt: 5, Quit: true}, s.Report().Streams[0].Retry)
+		s.Stopping()
+		assert.Equal(t, health.Stopping, s.Report().State)
+	})
+}

@@ -1,0 +1,77 @@
+package health
+
+import "time"
+
+// Report is how the source is: all of a [Report] that its health knows.
+func (s *Source) Report() Report {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	report := Report{
+		ID:          s.identity.ID,
+		Name:        s.identity.Name,
+		Description: s.identity.Description,
+		State:       s.worst().status.state,
+		Streams:     make([]StreamReport, 0, len(s.streams)),
+		Repeats:     s.repeats(nil),
+		Errors:      s.notices(nil, liveToken, archiveToken, clocks),
+	}
+	for _, stream := range s.streams {
+		report.Streams = append(report.Streams, stream.report())
+	}
+	return report
+}
+
+// report is all of a [StreamReport] that the stream's health knows. The caller holds the lock.
+func (s *Stream) report() StreamReport {
+	report := StreamReport{
+		EventType: string(s.Type),
+		State:     s.status.state,
+		Since:     s.since.UTC(),
+		Gaps:      GapsReport{Open: s.gaps, Oldest: timeOrNil(s.oldest)},
+		Repeats:   s.source.repeats(s),
+	}
+	if s.status.state == Error {
+		report.Retry = &RetryReport{
+			Attempt: s.status.attempt, Deadline: timeOrNil(s.status.deadline), Quit: s.status.quit,
+		}
+	}
+	for _, fault := range s.faults() {
+		report.Errors = append(report.Errors, fault.Message)
+	}
+	report.Errors = append(report.Errors, s.source.notices(s, records, lost)...)
+	return report
+}
+
+// repeats tells of the open events of a stream, or of the source if stream is nil, how often the same went wrong. The
+// caller holds the lock.
+func (s *Source) repeats(stream *Stream) map[string]RepeatReport {
+	repeats := map[string]RepeatReport{}
+	for _, t := range s.trackers {
+		if t.stream != stream {
+			continue
+		}
+		for _, open := range t.open {
+			repeats[open.event.EventID] = open.repeats
+		}
+	}
+	return repeats
+}
+
+// notices are the texts of the newest open events of subjects that are no part of the state. The caller holds the lock.
+func (s *Source) notices(stream *Stream, subjects ...subject) []string {
+	var texts []string
+	for _, of := range subjects {
+		if t := s.tracker(stream, of); len(t.open) > 0 {
+			texts = append(texts, t.open[len(t.open)-1].event.Details.ErrorInfo)
+		}
+	}
+	return texts
+}
+
+func timeOrNil(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.Round(0).UTC()
+	return &t
+}

@@ -1,0 +1,183 @@
+package health
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/proofpointpod/otelcol/internal/podlog"
+)
+
+// Stream is the health of one stream. Is, Failing and Quit are called by the stream's goroutine, the others by any.
+type Stream struct {
+	Type   podlog.EventType
+	source *Source
+
+	// The following are guarded by source.mu.
+	status    status
+	since     time.Time           // when it came to its state
+	spell     map[string]struct{} // the labels of the faults since the stream was last well
+	troubles  map[Trouble]Fault
+	gaps      int       // how many are open
+	oldest    time.Time // the beginning of the oldest
+	collected bool      // a health event has said that it collects
+}
+
+// Trouble names a kind of trouble with which a stream goes on collecting.
+type Trouble string
+
+// The kinds of trouble.
+const (
+	// StorageTrouble says that positions are not saved.
+	StorageTrouble Trouble = "storage"
+	// BackfillTrouble says that gaps are not filled.
+	BackfillTrouble Trouble = "backfill"
+)
+
+func (t Trouble) subject() subject { return subject(t) }
+
+// status is what is known of a stream at one moment.
+type status struct {
+	state    State
+	fault    Fault     // with state Error
+	attempt  int       // with state Error: how many attempts have failed in a row
+	deadline time.Time // with state Error: when the stream gives up; zero: never
+	quit     bool      // with state Error: the stream does not go on by itself
+}
+
+// State is the stream's state.
+func (s *Stream) State() State {
+	s.source.mu.Lock()
+	defer s.source.mu.Unlock()
+	return s.status.state
+}
+
+// Is notes that the stream is well and has come to state.
+func (s *Stream) Is(state State) {
+	s.source.change(func() {
+		s.enter(status{state: state})
+		if state == Collecting {
+			s.source.collects(s)
+		}
+	})
+}
+
+// Failing notes a fault that the stream tries to overcome: attempt failures in a row so far; it gives up at deadline,
+// or never if that is zero.
+func (s *Stream) Failing(fault Fault, attempt int, deadline time.Time) {
+	s.source.change(func() {
+		s.enter(status{state: Error, fault: fault, attempt: attempt, deadline: deadline})
+		switch {
+		case fault.Type == ThirdPartyConfig: // it waits for the user
+			s.wrong(collection, SeverityError, fault)
+		case fault.Label == labelDiscards:
+			s.wrong(lost, SeverityWarning, fault)
+		case fault.Type == FirstPartyGeneric:
+			s.wrong(pipeline, SeverityWarning, fault)
+		default:
+			s.wrong(collection, SeverityWarning, fault)
+		}
+	})
+}
+
+// Quit notes a fault after which the stream does not go on by itself.
+func (s *Stream) Quit(fault Fault, attempt int) {
+	s.source.change(func() {
+		s.enter(status{state: Error, fault: fault, attempt: attempt, quit: true})
+		s.wrong(collection, SeverityError, fault)
+	})
+}
+
+// ServiceWell notes that the service's trouble is over: a record came, or a session has lived long enough. That a
+// session was opened is not enough, as it may end at once.
+func (s *Stream) ServiceWell() { s.source.change(func() { s.well(collection) }) }
+
+// PipelineWell notes that the pipeline accepts records.
+func (s *Stream) PipelineWell() { s.source.change(func() { s.well(pipeline) }) }
+
+// Trouble notes a fault with which the stream goes on, until Clear. The same again is told as often as it happens.
+func (s *Stream) Trouble(kind Trouble, fault Fault) {
+	s.source.change(func() {
+		s.troubles[kind] = fault
+		s.wrong(kind.subject(), SeverityWarning, fault)
+	})
+}
+
+// Clear notes the end of a trouble.
+func (s *Stream) Clear(kind Trouble) {
+	s.source.change(func() {
+		delete(s.troubles, kind)
+		s.well(kind.subject())
+	})
+}
+
+// Gaps notes how many gaps are open, and the beginning of the oldest.
+func (s *Stream) Gaps(open int, oldest time.Time) {
+	s.source.change(func() {
+		if open > s.gaps {
+			s.wrong(gaps, SeverityWarning, gapsOpen(open, oldest))
+		}
+		if open == 0 {
+			s.well(gaps)
+		}
+		s.gaps, s.oldest = open, oldest
+	})
+}
+
+// Lost reports a loss for good once: what it says has happened, and does not last.
+func (s *Stream) Lost(fault Fault) {
+	const once Trouble = "once"
+	s.source.change(func() {
+		s.troubles[once] = fault
+		s.wrong(lost, SeverityWarning, fault)
+	})
+	s.source.change(func() { delete(s.troubles, once) })
+}
+
+// Marked notes so many records that are handed on with a fault.
+func (s *Stream) Marked(fault Fault, count int) {
+	s.source.change(func() { s.source.wrong(s.source.tracker(s, records), SeverityWarning, fault, count) })
+}
+
+// enter notes the state. The caller holds the lock.
+func (s *Stream) enter(to status) {
+	if to.state != s.status.state {
+		s.since = time.Now()
+	}
+	s.status = to
+	if to.state != Error {
+		s.spell = nil
+		return
+	}
+	if s.spell == nil {
+		s.spell = map[string]struct{}{}
+	}
+	s.spell[to.fault.Label] = struct{}{}
+}
+
+// wrong notes that something went wrong. The caller holds the lock.
+func (s *Stream) wrong(what subject, severity string, fault Fault) {
+	s.source.wrong(s.source.tracker(s, what), severity, fault, 1)
+}
+
+// well notes that something is well. The caller holds the lock.
+func (s *Stream) well(what subject) { s.source.well(s.source.tracker(s, what)) }
+
+// writeKey writes what makes a stream's health another one.
+func (s *Stream) writeKey(b *strings.Builder) {
+	fmt.Fprintf(b, "%s %d %d", s.status.state, s.gaps, s.oldest.Unix())
+	if s.status.state == Error {
+		// A fault counts as another one only if there was none of its kind since the stream was last well: two that
+		// alternate would restart the recovery clock for as long as they last.
+		fmt.Fprintf(b, " %s %d %t", s.status.fault.Type, len(s.spell), s.status.quit)
+	}
+	for _, kind := range slices.Sorted(maps.Keys(s.troubles)) {
+		fmt.Fprintf(b, " %s %s", kind, s.troubles[kind].Label)
+		if s.troubles[kind].Label == labelUnrecoverable {
+			b.WriteString(s.troubles[kind].Message) // each is another one
+		}
+	}
+	b.WriteByte('\n')
+}

@@ -1,0 +1,239 @@
+package health
+
+import (
+	"crypto/rand"
+	"strconv"
+	"time"
+)
+
+// subject is what a tracker tracks.
+type subject string
+
+// The subjects. Those of the second group are of the source, the others of each stream.
+const (
+	collection subject = "collection" // records are read as they come; every Error is of this subject
+	pipeline   subject = "pipeline"   // the pipeline accepts them
+	storage    subject = "storage"    // positions are saved
+	backfill   subject = "backfill"   // the archive can be read
+	gaps       subject = "gaps"       // nothing may have been missed
+	lost       subject = "lost"       // nothing is lost for good
+	records    subject = "records"    // records are JSON, and whole
+
+	liveToken    subject = "token"         // it does not expire soon
+	archiveToken subject = "archive_token" // the same of the second one
+	clocks       subject = "clock"         // this machine's clock is that of the service
+)
+
+const (
+	// settleTime is how long a thing has to be well before its events are resolved: what comes and goes is one event.
+	settleTime = 10 * time.Second
+	// What happens in a moment, and does not last, is over when it has not happened again for so long.
+	recordsTime = time.Hour
+	lostTime    = 24 * time.Hour
+
+	// judgeInterval is how often the age of the tokens is judged.
+	judgeInterval = time.Hour
+
+	// maxOpen is how many events of one tracker can be open. What comes then counts as a repeat of the newest.
+	maxOpen = 50
+)
+
+// momentary is how long events of a subject stay open that has no end of its own; 0: it has one.
+func (s subject) momentary() time.Duration {
+	switch s {
+	case records:
+		return recordsTime
+	case lost:
+		return lostTime
+	default:
+		return 0
+	}
+}
+
+// ending says why events are resolved.
+func (s subject) ending() string {
+	switch s {
+	case collection:
+		return "collecting again"
+	case pipeline:
+		return "the pipeline accepts records again"
+	case storage:
+		return "positions are saved again"
+	case backfill:
+		return "the archive can be read again"
+	case gaps:
+		return "no gap is open any more"
+	case lost:
+		return "nothing more was lost for 24 hours; what was lost stays so"
+	case records:
+		return "no more such records came for an hour"
+	case clocks:
+		return "the clocks agree again"
+	default:
+		return "over"
+	}
+}
+
+// tracker makes the health events of one thing. It is guarded by its source's lock.
+type tracker struct {
+	stream    *Stream // nil: it is of the source
+	subject   subject
+	open      []*spell
+	resolveAt time.Time // when what is open is resolved, unless it goes wrong again; zero: it is wrong
+}
+
+// spell is an event that is open, and how often the same has happened.
+type spell struct {
+	key     string
+	event   Event
+	repeats RepeatReport
+}
+
+// tracker returns the tracker of a subject of a stream, or of the source if stream is nil. The caller holds the lock.
+func (s *Source) tracker(stream *Stream, of subject) *tracker {
+	for _, t := range s.trackers {
+		if t.stream == stream && t.subject == of {
+			return t
+		}
+	}
+	t := &tracker{stream: stream, subject: of}
+	s.trackers = append(s.trackers, t)
+	return t
+}
+
+// wrong notes that something went wrong so many times. The first of its kind since all was well is an event; more of it
+// are repeats. The caller holds the lock.
+func (s *Source) wrong(t *tracker, severity string, fault Fault, times int) {
+	now := time.Now()
+	t.resolveAt = time.Time{}
+	if d := t.subject.momentary(); d > 0 {
+		t.resolveAt = now.Add(d)
+	}
+	key := severity + " " + fault.Label
+	if fault.Label == labelUnrecoverable { // each is another one
+		key += " " + fault.Message
+	}
+	for i, open := range t.open {
+		if open.key == key || i == maxOpen-1 {
+			open.repeats.Count += times
+			open.repeats.LastTime = now.UTC()
+			return
+		}
+	}
+	event := s.newEvent(t, now)
+	event.EventName = fault.Type.HealthEvent()
+	event.SeverityLevel = severity
+	event.Status = UnHealthy
+	event.Details.Error = fault.Label
+	event.Details.ErrorInfo = fault.Message
+	if fault.Status != 0 {
+		event.Details.ErrorCode = strconv.Itoa(fault.Status)
+	}
+	t.open = append(t.open, &spell{key: key, event: event, repeats: RepeatReport{Count: times, LastTime: now.UTC()}})
+	s.publish(event)
+}
+
+// well notes that a thing is well. The caller holds the lock.
+func (s *Source) well(t *tracker) {
+	if len(t.open) > 0 && t.resolveAt.IsZero() {
+		t.resolveAt = time.Now().Add(settleTime)
+	}
+}
+
+// resolve makes the event that ends all open ones of a tracker. The caller holds the lock.
+func (s *Source) resolve(t *tracker, why string) {
+	if len(t.open) == 0 {
+		return
+	}
+	newest := t.open[len(t.open)-1]
+	count, last := 0, newest.repeats.LastTime
+	for _, open := range t.open {
+		count += open.repeats.Count
+		if open.repeats.LastTime.After(last) {
+			last = open.repeats.LastTime
+		}
+	}
+	event := newest.event
+	event.EventID = rand.Text()
+	event.EventTime = time.Now().UTC()
+	event.Status = Healthy
+	event.Details.ErrorInfo = why + "; it was: " + newest.event.Details.ErrorInfo
+	event.Details.Count = strconv.Itoa(count)
+	event.Details.LastTime = last.Format(time.RFC3339)
+	if t.subject == collection && !t.stream.collected {
+		t.stream.collected = true
+		event.EventName, event.SeverityLevel = eventCollecting, SeverityInfo
+	}
+	t.open = nil
+	t.resolveAt = time.Time{}
+	s.publish(event)
+}
+
+// collects makes the event that a stream collects for the first time in this process, so that what an earlier process
+// could not resolve is over: a token that was refused then, say. Where something is open, its resolution says so. The
+// caller holds the lock.
+func (s *Source) collects(stream *Stream) {
+	t := s.tracker(stream, collection)
+	if stream.collected || len(t.open) > 0 {
+		return
+	}
+	stream.collected = true
+	event := s.newEvent(t, time.Now())
+	event.EventName = eventCollecting
+	event.SeverityLevel = SeverityInfo
+	event.Status = Healthy
+	event.Details.ErrorInfo = "collecting"
+	s.publish(event)
+}
+
+func (s *Source) newEvent(t *tracker, at time.Time) Event {
+	event := Event{
+		EventID:          rand.Text(),
+		EventTime:        at.UTC(),
+		EventType:        eventTypeHealth,
+		Subsystem:        subsystem,
+		ResourceIdentity: ResourceIdentity{ID: s.identity.ID, Name: s.identity.Name, Type: resourceType},
+	}
+	event.Details.TrackerID = s.identity.ID + "/" + string(t.subject)
+	if t.stream != nil {
+		event.Details.EventType = string(t.stream.Type)
+		event.Details.TrackerID = s.identity.ID + "/" + string(t.stream.Type) + "/" + string(t.subject)
+	}
+	return event
+}
+
+// publish queues an event for the reporting goroutine. The caller holds the lock, and nudges when it has let it go.
+func (s *Source) publish(event Event) {
+	s.events = append(s.events, event)
+	s.events = s.events[max(len(s.events)-maxPending, 0):]
+}
+
+// settle makes the events that time brings, and returns when there may be more of them. The caller holds the lock.
+func (s *Source) settle(now time.Time) time.Time {
+	for _, of := range Tokens() {
+		s.judgeToken(of, now)
+	}
+	next := now.Add(judgeInterval)
+	for _, t := range s.trackers {
+		switch {
+		case t.resolveAt.IsZero():
+		case now.Before(t.resolveAt):
+			if t.resolveAt.Before(next) {
+				next = t.resolveAt
+			}
+		default:
+			s.resolve(t, t.subject.ending())
+		}
+	}
+	return next
+}
+
+// retire resolves what is degraded when the source stops: it is judged anew at the next start. What keeps a stream from
+// collecting stays open until the next process collects. The caller holds the lock.
+func (s *Source) retire() {
+	for _, t := range s.trackers {
+		if t.subject != collection {
+			s.resolve(t, "the source has stopped, and tells it again after the next start if it is still so")
+		}
+	}
+}

@@ -1,0 +1,358 @@
+package proofpointpodreceiver
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/config/configopaque"
+
+	"github.com/proofpointpod/otelcol/internal/health"
+	"github.com/proofpointpod/otelcol/internal/podlog"
+	"github.com/proofpointpod/otelcol/internal/podsim"
+)
+
+// viewer is an extension that shows how sources are.
+type viewer struct {
+	component.StartFunc
+	component.ShutdownFunc
+
+	mu    sync.Mutex
+	looks map[component.ID]func() health.Report
+	calls []string
+	list  []health.Event
+}
+
+func (v *viewer) AddSource(id component.ID, look func() health.Report) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.looks[id] = look
+	v.calls = append(v.calls, "add "+id.String())
+}
+
+func (v *viewer) RemoveSource(id component.ID) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	delete(v.looks, id)
+	v.calls = append(v.calls, "remove "+id.String())
+}
+
+func (v *viewer) HealthEvent(event health.Event) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.list = append(v.list, event)
+	v.calls = append(v.calls, shortEvent(event))
+}
+
+// look asks the only source how it is.
+func (v *viewer) look(t *testing.T) health.Report {
+	t.Helper()
+	synctest.Wait()
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	require.Len(t, v.looks, 1)
+	for _, look := range v.looks {
+		return look()
+	}
+	panic("not reached")
+}
+
+// said is what the viewer was told since the last time.
+func (v *viewer) said() []string {
+	synctest.Wait()
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	calls := v.calls
+	v.calls = nil
+	return calls
+}
+
+// events lists the health events so far.
+func (v *viewer) events() []health.Event {
+	synctest.Wait()
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return append([]health.Event{}, v.list...)
+}
+
+// shortEvent is an event's stream and subject, status, severity, and error.
+func shortEvent(e health.Event) string {
+	subject := strings.TrimPrefix(e.Details.TrackerID, e.ResourceIdentity.ID+"/")
+	return strings.TrimSpace(fmt.Sprintf("%s %s %s %s", subject, e.Status, e.SeverityLevel, e.Details.Error))
+}
+
+// watched has a viewer among the extensions.
+func (s *scenario) watched() *viewer {
+	v := &viewer{looks: map[component.ID]func() health.Report{}}
+	s.host.extensions[component.MustNewID("source_health")] = v
+	return v
+}
+
+func TestReport_aViewerSeesASourceFromItsStartToItsEnd(t *testing.T) {
+	var v *viewer
+	play(t, podsim.Options{}, func(s *scenario) { v = s.watched() }, func(s *scenario) {
+		s.state("Collecting")
+		assert.Equal(t, []string{"add proofpointpod", "message/collection Healthy Info"}, v.said())
+		s.shutdown()
+		assert.Equal(t, []string{"remove proofpointpod"}, v.said())
+		s.start()
+		s.state("Collecting")
+		assert.Equal(t, []string{"add proofpointpod", "message/collection Healthy Info"}, v.said())
+	})
+}
+
+func TestReport_ofASourceThatCollects(t *testing.T) {
+	var v *viewer
+	expires := time.Date(2000, 6, 1, 0, 0, 0, 0, time.UTC)
+	play(t, podsim.Options{ClockSkew: 3 * time.Hour, SlotHold: -1}, func(s *scenario) {
+		v = s.watched()
+		s.config.Name = "Europe"
+		s.config.Description = "the eastern cluster"
+		s.config.Category = "mail"
+		s.config.Storage = &storageID
+		s.config.APISecret = configopaque.String(expiring(expires))
+		s.service.AcceptTokens(string(s.config.APISecret))
+		s.streams(podlog.Message, podlog.Audit)
+		s.service.Plan(podsim.Step{Type: podlog.Message, Do: podsim.Drop, After: time.Minute})
+	}, func(s *scenario) {
+		began := s.state("Collecting").Timestamp().UTC()
+		s.elapse(10 * time.Second)
+		ts := time.Now().Add(3*time.Hour - 5*time.Second).Format(time.RFC3339Nano)
+		record := []byte(`{"guid":"a","ts":"` + ts + `"}`)
+		s.service.Push(podlog.Message, record, record)
+		pushed := time.Now().UTC()
+		s.elapse(20 * time.Second)
+
+		report := v.look(t)
+		assert.Equal(t, "proofpointpod", report.ID)
+		assert.Equal(t, "Europe", report.Name)
+		assert.Equal(t, "the eastern cluster", report.Description)
+		assert.Equal(t, "mail", report.Category)
+		assert.Equal(t, podsim.ClusterID, report.ClusterID)
+		assert.Equal(t, health.Collecting, report.State)
+		require.Len(t, report.Streams, 2)
+		message := report.Streams[0]
+		require.NotNil(t, message.PositionSaved)
+		assert.WithinRange(t, *message.PositionSaved, pushed, time.Now(), "by the clock of this machine")
+		require.NotNil(t, message.LagSeconds)
+		lag := 5 - (3 * time.Hour).Seconds()
+		assert.Equal(t, health.StreamReport{
+			EventType: "message", State: health.Collecting, Since: began,
+			LastRecord: &pushed, LastSignOfLife: &pushed,
+			Records: 1, Bytes: int64(len(record)), Duplicates: 1, LagSeconds: &lag,
+			PositionSaved: message.PositionSaved, TokenExpires: &expires,
+			Repeats: map[string]health.RepeatReport{},
+		}, message)
+		audit := report.Streams[1]
+		assert.Equal(t, "audit", audit.EventType)
+		assert.Nil(t, audit.LastRecord)
+		assert.Equal(t, began, *audit.LastSignOfLife)
+		assert.Nil(t, audit.LagSeconds)
+		assert.Len(t, report.Errors, 1, "the clocks differ")
+
+		s.elapse(time.Minute)
+		report = v.look(t)
+		assert.EqualValues(t, 1, report.Streams[0].Reconnects)
+	})
+}
+
+func TestReport_ofAnOutage(t *testing.T) {
+	var v *viewer
+	play(t, podsim.Options{}, func(s *scenario) {
+		v = s.watched()
+		s.service.Plan(podsim.Step{Do: podsim.Refuse, Status: 503, Times: 5})
+	}, func(s *scenario) {
+		began := time.Now().UTC()
+		s.until("the third attempt", func() bool { return len(s.service.Handshakes()) == 3 })
+		report := v.look(t)
+		deadline := began.Add(90 * time.Minute)
+		assert.Equal(t, &health.RetryReport{Attempt: 3, Deadline: &deadline}, report.Streams[0].Retry)
+		assert.Equal(t, began, report.Streams[0].Since)
+		require.Len(t, report.Streams[0].Errors, 1)
+		assert.Contains(t, report.Streams[0].Errors[0], "503")
+		opened := v.events()[0]
+		assert.Equal(t, 3, report.Streams[0].Repeats[opened.EventID].Count)
+
+		s.state("Collecting")
+		s.elapse(39 * time.Second)
+		require.Len(t, v.events(), 1, "the session may end at once")
+		s.elapse(2 * time.Second)
+		events := v.events()
+		require.Len(t, events, 2)
+		assert.Equal(t, "message/collection Healthy Info status_503", shortEvent(events[1]), "the first good news, and the end")
+		assert.Equal(t, "5", events[1].Details.Count)
+		assert.Equal(t, opened.Details.TrackerID, events[1].Details.TrackerID)
+	})
+}
+
+func TestReport_aSessionThatOpensAndEndsIsNoRecovery(t *testing.T) {
+	var v *viewer
+	play(t, podsim.Options{SlotHold: -1}, func(s *scenario) {
+		v = s.watched()
+		s.config.Backfill.Enabled = false
+		s.service.Plan(podsim.Step{Do: podsim.Drop, Times: 20})
+	}, func(s *scenario) {
+		s.until("the last drop", func() bool { return len(s.service.Handshakes()) == 21 })
+		s.elapse(time.Minute)
+		assert.Equal(t, []string{
+			"add proofpointpod",
+			"message/collection Healthy Info",
+			"message/collection UnHealthy Warning dropped",
+			"message/collection Healthy Warning dropped",
+		}, withoutGaps(v.said()))
+	})
+}
+
+// withoutGaps leaves out what is told of gaps.
+func withoutGaps(said []string) []string {
+	var rest []string
+	for _, text := range said {
+		if !strings.Contains(text, "/gaps ") {
+			rest = append(rest, text)
+		}
+	}
+	return rest
+}
+
+func TestReport_aRefusedTokenIsResolvedByTheNextProcess(t *testing.T) {
+	var v *viewer
+	play(t, podsim.Options{}, func(s *scenario) {
+		v = s.watched()
+		s.service.Plan(podsim.Step{Do: podsim.Refuse, Status: 401})
+	}, func(s *scenario) {
+		s.state("Error")
+		s.elapse(time.Hour)
+		report := v.look(t)
+		assert.Equal(t, &health.RetryReport{Attempt: 0, Quit: true}, report.Streams[0].Retry)
+		s.restart()
+		s.state("Collecting")
+		events := v.events()
+		require.Len(t, events, 2)
+		assert.Equal(t, "message/collection UnHealthy Error status_401", shortEvent(events[0]))
+		assert.Equal(t, "401", events[0].Details.ErrorCode)
+		assert.Contains(t, events[0].Details.ErrorInfo, "restart the collector")
+		assert.Equal(t, "message/collection Healthy Info", shortEvent(events[1]))
+		assert.Equal(t, events[0].Details.TrackerID, events[1].Details.TrackerID)
+	})
+}
+
+func TestReport_thePipelineRefuses(t *testing.T) {
+	var v *viewer
+	play(t, podsim.Options{}, func(s *scenario) {
+		v = s.watched()
+		s.service.Generate(podlog.Message, 5)
+		s.sink.answers(refuse)
+	}, func(s *scenario) {
+		s.elapse(10 * time.Minute)
+		s.sink.answers(nil)
+		s.collects(podlog.Message)
+		s.elapse(time.Minute)
+		assert.Equal(t, []string{
+			"add proofpointpod",
+			"message/collection Healthy Info",
+			"message/pipeline UnHealthy Warning pipeline_refuses",
+			"message/pipeline Healthy Warning pipeline_refuses",
+		}, v.said())
+	})
+}
+
+func TestReport_gapsAndTheirFill(t *testing.T) {
+	var v *viewer
+	play(t, podsim.Options{}, func(s *scenario) {
+		v = s.watched()
+		s.config.Storage = &storageID
+	}, func(s *scenario) {
+		s.mails(10)
+		s.elapse(time.Minute)
+		s.away(3)
+		report := v.look(t).Streams[0]
+		assert.Equal(t, 1, report.Gaps.Open)
+		assert.InDelta(t, 3*3600, report.Gaps.Seconds, 120)
+		require.NotNil(t, report.Gaps.Oldest)
+		assert.Positive(t, report.Gaps.WindowsLeft)
+		s.withTraffic(15)
+		s.elapse(10 * time.Second)
+		report = v.look(t).Streams[0]
+		assert.Zero(t, report.Gaps.Open)
+		assert.Zero(t, report.Gaps.WindowsLeft)
+		assert.GreaterOrEqual(t, report.Gaps.WindowsRead, int64(4))
+		assert.Positive(t, report.Gaps.Recovered)
+		said := v.said()
+		assert.Contains(t, said, "message/gaps UnHealthy Warning gaps_open")
+		assert.Contains(t, said, "message/gaps Healthy Warning gaps_open")
+	})
+}
+
+func TestReport_storageFails(t *testing.T) {
+	var v *viewer
+	play(t, podsim.Options{}, func(s *scenario) {
+		v = s.watched()
+		s.config.Storage = &storageID
+	}, func(s *scenario) {
+		s.state("Collecting")
+		s.storage.fails(errDiskFull)
+		s.service.Generate(podlog.Message, 5)
+		s.elapse(21 * time.Second)
+		events := v.events()
+		require.Len(t, events, 2)
+		assert.Equal(t, "message/storage UnHealthy Warning storage_fails", shortEvent(events[1]))
+		assert.Greater(t, v.look(t).Streams[0].Repeats[events[1].EventID].Count, 3)
+		s.storage.fails(nil)
+		s.elapse(time.Minute)
+		assert.Equal(t, "message/storage Healthy Warning storage_fails", shortEvent(v.events()[2]))
+	})
+}
+
+func TestReport_recordsThatAreCutOrNoJSON(t *testing.T) {
+	var v *viewer
+	play(t, podsim.Options{}, func(s *scenario) {
+		v = s.watched()
+		s.config.MaxRecordSize = 1000
+		s.service.Push(podlog.Message, []byte("no JSON"), []byte("nor this"), []byte(`{"a":"`+strings.Repeat("a", 2000)+`"}`))
+	}, func(s *scenario) {
+		s.elapse(time.Minute)
+		assert.Equal(t, []string{
+			"add proofpointpod",
+			"message/collection Healthy Info",
+			"message/records UnHealthy Warning records_invalid_json",
+			"message/records UnHealthy Warning records_truncated",
+		}, v.said())
+		s.shutdown()
+		assert.Equal(t, []string{"message/records Healthy Warning records_truncated", "remove proofpointpod"}, v.said())
+	})
+}
+
+// A session outlives the token that it was opened with. That another one has been put in its place is seen all the same.
+func TestReport_anAuthenticatorHasAnotherToken(t *testing.T) {
+	const day = 24 * time.Hour
+	first := expiring(time.Date(2000, 1, 3, 0, 0, 0, 0, time.UTC))
+	extension := bearing(first)
+	var v *viewer
+	play(t, podsim.Options{}, func(s *scenario) {
+		s.auth(extension)
+		v = s.watched()
+		s.service.AcceptTokens(first)
+	}, func(s *scenario) {
+		s.state("Collecting")
+		s.elapse(25 * time.Hour)
+		second := expiring(time.Now().Add(100 * day))
+		extension.set("", nil) // it is being written
+		s.elapse(2 * time.Minute)
+		extension.set("Bearer "+second, nil)
+		s.elapse(2 * time.Minute)
+		assert.Equal(t, []string{
+			"add proofpointpod",
+			"token UnHealthy Warning token_expires_7d",
+			"message/collection Healthy Info",
+			"token UnHealthy Warning token_expires_1d",
+			"token Healthy Warning token_expires_1d",
+		}, v.said())
+		assert.Equal(t, []int{101}, s.handshakes(podlog.Message))
+	})
+}
