@@ -35,8 +35,10 @@ type BackfillConfig struct {
 	// Margin is how long a record can take from its `ts` to its arrival: so much before a gap the archive is read,
 	// too. 0, or at least 1ms. Default: 1h.
 	Margin time.Duration `mapstructure:"margin"`
-	// MaxPause is how long the live session may be away while the archive is read with its token. At least 1ms, at
-	// most half of ServerMemory. Default, where it is nil: 10m, or half of ServerMemory if that is less.
+	// MaxPause is how long the live session may be away while the archive is read with its token; the end of the
+	// archive session may take half as long again, 30 seconds at the most. At least 1ms, at most half of ServerMemory.
+	// An hour that does not fit gets more the next time, up to that half. Default, where it is nil: 10m, or half of
+	// ServerMemory if that is less.
 	MaxPause *time.Duration `mapstructure:"max_pause,omitempty"`
 	// APISecret is a second token of the PoD Log Service, another than the live sessions have. With it, these stay
 	// connected while the archive is read. Default: none.

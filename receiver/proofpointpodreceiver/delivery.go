@@ -29,6 +29,8 @@ var (
 	errGaveUp = errors.New("the pipeline did not accept a batch in time")
 	// errAborted: the source's shutdown ran out of time.
 	errAborted = errors.New("shut down before the pipeline accepted a batch")
+	// errHeldTooLong: the pipeline did not take a batch of the archive for as long as the live session may pause.
+	errHeldTooLong = errors.New("the pipeline did not accept a batch of the archive before the live session had to go on")
 )
 
 // delivery hands batches on to the pipeline, one at a time, until each is accepted or refused for good. It belongs to
@@ -49,6 +51,12 @@ type delivery struct {
 	// aside: another delivery of the stream tells how the pipeline is, and when to give up. This one never does: what it
 	// holds stays in a gap as long as it is not accepted.
 	aside bool
+	// until is when a batch counts as held for too long; zero: never.
+	until time.Time
+	// held is a batch that the pipeline has not answered, and which nobody waits for any more; nil: there is none.
+	held *held
+	// offered: the flow knows that the pipeline has to take a batch.
+	offered bool
 	// collecting: a session is open, and Collecting is the state to return to.
 	collecting bool
 	// faulty: the newest state reported is a fault of the pipeline.
@@ -57,63 +65,113 @@ type delivery struct {
 	discarded int
 }
 
+// held is a batch that the pipeline was given, and what is told of its answer when that comes late.
+type held struct {
+	answer <-chan error
+	late   func(answer error)
+}
+
 // deliver hands on one batch. It returns nil when that is accepted, or refused for good and counted; errGaveUp when the
-// pipeline has refused for too long and the stream has quit; errAborted when the source's shutdown is out of time.
+// pipeline has refused for too long and the stream has quit; errAborted when the source's shutdown is out of time;
+// errHeldTooLong when until has passed.
+//
+// After an error the pipeline may still hold the batch, which busy says. It can accept it yet, so late is told of its
+// answer: before another batch is offered, or while close waits.
 //
 // The pipeline may change what it is given, so every attempt gets logs built anew from the records.
-func (d *delivery) deliver(records []record.Record) error {
+func (d *delivery) deliver(records []record.Record, late func(answer error)) error {
 	d.metrics.received(records)
 	operation := d.obs.StartLogsOp(d.handover.ctx)
-	d.flow.offered()
-	err := d.deliverUntilAccepted(operation, records)
+	err := d.deliverUntilAccepted(operation, records, late)
 	d.obs.EndLogsOp(operation, dataFormat, len(records), err)
 	switch {
 	case err == nil:
-		d.flow.taken()
+		d.taken()
 		d.accepted()
 	case consumererror.IsPermanent(err):
-		d.flow.taken()
+		d.taken()
 		d.discard(records, err)
 		return nil
 	}
 	return err
 }
 
-func (d *delivery) deliverUntilAccepted(ctx context.Context, records []record.Record) error {
+// unanswered says whether an error of deliver is our own, and not the pipeline's answer.
+func unanswered(err error) bool {
+	return errors.Is(err, errGaveUp) || errors.Is(err, errAborted) || errors.Is(err, errHeldTooLong)
+}
+
+func (d *delivery) deliverUntilAccepted(ctx context.Context, records []record.Record, late func(error)) error {
 	for {
-		err := d.offer(ctx, records)
-		if err == nil || consumererror.IsPermanent(err) || errors.Is(err, errGaveUp) || errors.Is(err, errAborted) {
+		err := d.offer(ctx, records, late)
+		if err == nil || consumererror.IsPermanent(err) || unanswered(err) {
 			return err
 		}
 		wait, err := d.refused(health.PipelineRefuses(err), len(records))
 		if err != nil {
 			return err
 		}
-		if !pauseForPipeline(d.stop, d.abort, wait) {
-			return errAborted
+		if err := d.pause(wait); err != nil {
+			return err
 		}
 	}
 }
 
 // offer makes one attempt. While the pipeline neither accepts nor refuses, there is no other: it may still accept.
-func (d *delivery) offer(ctx context.Context, records []record.Record) error {
+func (d *delivery) offer(ctx context.Context, records []record.Record, late func(error)) error {
 	if d.abort.Err() != nil {
 		return errAborted // or the pipeline might accept what then counts as missing
 	}
+	if d.held != nil {
+		if err := d.await(len(records)); unanswered(err) {
+			return err
+		}
+	}
+	if !d.offered {
+		d.offered = true
+		d.flow.offered()
+	}
+	var answer error
+	d.held = &held{
+		answer: d.handover.offer(ctx, d.format.Logs(records)),
+		late:   func(err error) { answer = err },
+	}
+	if err := d.await(len(records)); unanswered(err) {
+		d.held.late = func(answer error) {
+			if answer == nil {
+				d.taken()
+			}
+			late(answer)
+		}
+		return err
+	}
+	return answer
+}
+
+// await waits for the pipeline's answer to the batch that it holds. The error is why there is none yet.
+func (d *delivery) await(waiting int) error {
 	started := time.Now()
-	result := d.handover.offer(ctx, d.format.Logs(records))
 	blocked := time.NewTimer(blockedAfter)
 	defer blocked.Stop()
+	var over <-chan time.Time
+	if !d.until.IsZero() {
+		timer := time.NewTimer(time.Until(d.until))
+		defer timer.Stop()
+		over = timer.C
+	}
 	for {
 		select {
-		case err := <-result:
-			return err
+		case answer := <-d.held.answer:
+			d.settle(answer)
+			return nil
 		case <-d.abort.Done():
-			return lastAnswer(result)
+			return d.lastAnswer()
+		case <-over:
+			return errHeldTooLong
 		case <-blocked.C:
 		}
 		fault := health.PipelineBlocks(time.Since(started).Round(time.Second))
-		if _, err := d.refused(fault, len(records)); err != nil {
+		if _, err := d.refused(fault, waiting); err != nil {
 			return err
 		}
 		// There is no next attempt before an answer. Nothing changes now but by an answer, or at the deadline.
@@ -133,6 +191,37 @@ func lastAnswer(result <-chan error) error {
 		return err
 	case <-last.C:
 		return errAborted
+	}
+}
+
+// lastAnswer is that to the batch which the pipeline holds.
+func (d *delivery) lastAnswer() error {
+	answer := lastAnswer(d.held.answer)
+	if errors.Is(answer, errAborted) {
+		return errAborted
+	}
+	d.settle(answer)
+	return nil
+}
+
+// settle passes on the pipeline's answer to the batch that it held.
+func (d *delivery) settle(answer error) {
+	late := d.held.late
+	d.held = nil
+	late(answer)
+}
+
+// busy says whether the pipeline still holds a batch that nobody waits for.
+func (d *delivery) busy() bool {
+	if d.held == nil {
+		return false
+	}
+	select {
+	case answer := <-d.held.answer:
+		d.settle(answer)
+		return false
+	default:
+		return true
 	}
 }
 
@@ -161,6 +250,20 @@ func (d *delivery) refused(fault health.Fault, count int) (time.Duration, error)
 	return wait, nil
 }
 
+// pause waits between two attempts. The error is why there is no other.
+func (d *delivery) pause(wait time.Duration) error {
+	if !d.until.IsZero() {
+		wait = min(wait, time.Until(d.until))
+	}
+	switch {
+	case !pauseForPipeline(d.stop, d.abort, wait):
+		return errAborted
+	case !d.until.IsZero() && !time.Now().Before(d.until):
+		return errHeldTooLong
+	}
+	return nil
+}
+
 // pauseForPipeline waits between two attempts. A stop that comes meanwhile ends the wait, and then waits are short: the
 // pipeline has until the end of the shutdown, abort, to accept. It returns false when that has come.
 func pauseForPipeline(stop, abort context.Context, wait time.Duration) bool {
@@ -168,6 +271,12 @@ func pauseForPipeline(stop, abort context.Context, wait time.Duration) bool {
 		return pause(abort, min(wait, stoppingWait))
 	}
 	return pause(stop, wait) || abort.Err() == nil
+}
+
+// taken notes in the flow that the pipeline has taken what was offered.
+func (d *delivery) taken() {
+	d.offered = false
+	d.flow.taken()
 }
 
 // accepted ends the pipeline's outage.
@@ -217,5 +326,17 @@ func (d *delivery) lost(records []record.Record, err error) {
 // open makes the delivery ready. It is called once, before the first batch, and close after the last.
 func (d *delivery) open() { d.handover.start() }
 
-// close ends the handover.
-func (d *delivery) close() { d.handover.close() }
+// close waits for the answer to a batch that the pipeline still holds, until the source's shutdown is out of time, and
+// ends the handover. A pipeline that blocked for so long that the stream has quit may have accepted the batch after all,
+// and then its records must not be read again.
+func (d *delivery) close() {
+	if d.held != nil {
+		select {
+		case answer := <-d.held.answer:
+			d.settle(answer)
+		case <-d.abort.Done():
+			_ = d.lastAnswer() // without one, the batch goes on counting as missing
+		}
+	}
+	d.handover.close()
+}

@@ -43,8 +43,8 @@ type filler struct {
 	stop, abort context.Context //nolint:containedctx // the life of the stream, not of a call
 
 	// maxPause and longest say when a read of a window is ended while the live session pauses: the first for its first
-	// read, the second at the most. What the service has still sent by then is read to its close, and handed on, however
-	// long the pipeline takes. 0: no bounds, as nothing pauses.
+	// read, the second at the most. What the service has still sent by then is read to its close, and handed on, but not
+	// for longer than overtime. 0: no bounds, as nothing pauses.
 	maxPause, longest time.Duration
 	// pauses are the bounds of windows that did not fit in maxPause, by the window's start in seconds since 1970.
 	pauses map[int64]time.Duration
@@ -61,9 +61,20 @@ type filler struct {
 
 	// The following are of the window that is being read.
 	session *podlog.Session
-	until   time.Time // when its time is up; zero: never
+	until   time.Time // when its time is up and our close frame goes out; zero: never, or it has
+	last    time.Time // when the session ends without the service's; zero: never
 	cutOff  bool
 }
+
+// errOvertime: the service went on sending after our close frame for longer than the live session may pause.
+var errOvertime = errors.New("the archive session did not end by our close frame before the live session had to go on")
+
+// overtime is how much longer than its limit a read of a window may take for its end in order. With the longest limit,
+// half of what the service remembers, it leaves a quarter of that.
+func overtime(limit time.Duration) time.Duration { return min(limit/2, maxOvertime) }
+
+// maxOvertime is enough for any close handshake that is answered.
+const maxOvertime = 30 * time.Second
 
 // newFillOutage says how long to wait between attempts to read the archive, and to hand on what it brings beside the live
 // session: as for sessions, but for ever.
@@ -96,6 +107,9 @@ func (f *filler) run() {
 func (f *filler) next() (position.Window, bool) {
 	if time.Now().Before(f.retryAt) || f.stored && !f.position.Loaded() {
 		return position.Window{}, false
+	}
+	if f.intake.delivery.busy() {
+		return position.Window{}, false // what it holds would pass for delivered, and the pipeline may refuse it yet
 	}
 	now := f.clock.now()
 	for _, w := range f.position.Windows() {
@@ -140,6 +154,12 @@ func (f *filler) forget() {
 // is reported here.
 func (f *filler) read(w position.Window) (done bool, err error) {
 	defer func() { f.session = nil }()
+	limit := f.limit(w)
+	f.until, f.last = time.Time{}, time.Time{}
+	if limit > 0 {
+		f.until = time.Now().Add(limit)
+		f.last = f.until.Add(overtime(limit))
+	}
 	auth, err := f.credentials.ask(f.stop)
 	if err == nil && len(auth) == 0 {
 		err = errNoToken
@@ -156,17 +176,20 @@ func (f *filler) read(w position.Window) (done bool, err error) {
 
 	f.intake.begin()
 	f.cutOff = false
-	f.until = time.Time{}
-	limit := f.limit(w)
-	if limit > 0 {
-		f.until = time.Now().Add(limit)
-	}
+	f.intake.delivery.until = f.last
+	defer func() { f.intake.delivery.until = time.Time{} }()
 	ended := f.session.Receive(f.abort, f)
-	if errors.Is(ended, errGaveUp) || errors.Is(ended, errAborted) {
-		return false, ended
+	if !unanswered(ended) && !errors.Is(ended, errOvertime) {
+		if err := f.intake.flush(); err != nil {
+			ended = err
+		}
 	}
-	if err := f.intake.flush(); err != nil {
-		return false, err
+	switch {
+	case errors.Is(ended, errGaveUp) || errors.Is(ended, errAborted):
+		return false, ended
+	case errors.Is(ended, errOvertime) || errors.Is(ended, errHeldTooLong):
+		f.cutOff = true
+		f.intake.drop()
 	}
 	return f.finished(w, limit, ended), nil
 }
@@ -215,6 +238,10 @@ func (f *filler) finished(w position.Window, limit time.Duration, ended error) b
 	}
 	switch {
 	case f.stop.Err() != nil:
+	case errors.Is(ended, errHeldTooLong):
+		// More time would not help. The delivery has told of the pipeline.
+		f.wait(0)
+		return false
 	case f.cutOff:
 		f.extend(w, limit)
 	case !done && !orderly:
@@ -273,8 +300,7 @@ func (f *filler) failed(err error) {
 		return
 	}
 	fault, retryAfter := faultOf(err)
-	wait, _ := f.outage.failed(time.Now(), retryAfter)
-	f.retryAt = time.Now().Add(wait)
+	wait := f.wait(retryAfter)
 	if f.outage.attempts > 1 {
 		// A single failure is usual, and not worth an alarm.
 		f.health.Trouble(health.BackfillTrouble, health.FillFails(fault))
@@ -282,6 +308,13 @@ func (f *filler) failed(err error) {
 	f.logger.Warn("the archive was not read to the end; trying again",
 		zap.String("error", fault.Message), zap.Int("attempt", f.outage.attempts),
 		zap.Duration("next_attempt_in", wait.Round(time.Millisecond)))
+}
+
+// wait counts a failure, and has no window read for some time, at least atLeast, which it returns.
+func (f *filler) wait(atLeast time.Duration) time.Duration {
+	wait, _ := f.outage.failed(time.Now(), atLeast)
+	f.retryAt = time.Now().Add(wait)
+	return wait
 }
 
 // showGaps tells the health how many gaps are open.
@@ -304,11 +337,15 @@ func (f *filler) Frame(data []byte, truncated bool) error {
 }
 
 // Due implements [podlog.Handler].
-func (f *filler) Due() time.Time { return earliest(f.intake.batchDue, f.until) }
+func (f *filler) Due() time.Time { return earliest(f.intake.batchDue, earliest(f.until, f.last)) }
 
 // Flush implements [podlog.Handler].
 func (f *filler) Flush() error {
-	if !f.until.IsZero() && !time.Now().Before(f.until) {
+	now := time.Now()
+	if !f.last.IsZero() && !now.Before(f.last) {
+		return errOvertime
+	}
+	if !f.until.IsZero() && !now.Before(f.until) {
 		f.cutOff = true
 		f.until = time.Time{}
 		f.session.Finish()

@@ -45,7 +45,7 @@ func (f *flow) offered() {
 }
 
 // taken notes that the pipeline has accepted a batch, or refused it for good. For one that it has not answered when the
-// stream gives up, this is never called: it may wait for ever.
+// stream gives up, this may never be called: it may wait for ever.
 func (f *flow) taken() {
 	f.mu.Lock()
 	defer f.mu.Unlock()

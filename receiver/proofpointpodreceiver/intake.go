@@ -1,7 +1,10 @@
 package proofpointpodreceiver
 
 import (
+	"errors"
 	"time"
+
+	"go.uber.org/zap"
 
 	"github.com/proofpointpod/otelcol/internal/podlog"
 	"github.com/proofpointpod/otelcol/internal/position"
@@ -107,17 +110,12 @@ func (in *intake) flush() error {
 	for len(rest) > 0 {
 		// One frame can hold more records than a batch.
 		n := min(len(rest), maxBatchRecords)
-		if err := in.delivery.deliver(rest[:n]); err != nil {
-			in.lost(rest)
-			in.delivery.lost(rest, err)
+		offered := rest[:n]
+		if err := in.delivery.deliver(offered, func(answer error) { in.answered(offered, answer) }); err != nil {
+			in.failed(rest, n, err)
 			return err
 		}
-		in.position.Accepted(seen(rest[:n]), !in.archive, in.clock.now())
-		if in.archive {
-			in.metrics.recovered(n)
-		} else {
-			in.metrics.collected(n)
-		}
+		in.accepted(offered)
 		rest = rest[n:]
 	}
 	clear(in.batch)
@@ -130,12 +128,59 @@ func (in *intake) flush() error {
 	return nil
 }
 
-// lost notes records that were not handed on. Those of the archive are in a gap that stays open.
-func (in *intake) lost(records []record.Record) {
-	if !in.archive {
-		in.position.Refused(seen(records), in.clock.now())
-		return
+// accepted notes records that the pipeline has accepted, or refused for good.
+func (in *intake) accepted(records []record.Record) {
+	in.position.Accepted(seen(records), !in.archive, in.clock.now())
+	if in.archive {
+		in.metrics.recovered(len(records))
+	} else {
+		in.metrics.collected(len(records))
 	}
+}
+
+// failed accounts for records that were not handed on. The first of them, as many as offered says, the pipeline may
+// still hold. Those of the archive are in a gap that stays open.
+func (in *intake) failed(records []record.Record, offered int, err error) {
+	if !errors.Is(err, errHeldTooLong) { // they are read again soon
+		in.delivery.lost(records, err)
+	}
+	switch {
+	case !in.archive:
+		in.position.Refused(seen(records), in.clock.now())
+	case in.delivery.busy():
+		in.release(records[offered:]) // the others are still on their way
+	default:
+		in.release(records)
+	}
+	in.empty()
+}
+
+// answered notes the pipeline's late answer to records that were not handed on in time.
+func (in *intake) answered(records []record.Record, answer error) {
+	switch {
+	case answer == nil:
+		in.accepted(records)
+		in.delivery.logger.Info("the pipeline has accepted after all what it had held for too long", zap.Int("records", len(records)))
+	case in.archive:
+		in.release(records)
+	}
+}
+
+// drop forgets the batch: what is in it is read again.
+func (in *intake) drop() {
+	in.release(in.batch)
+	in.empty()
+}
+
+// empty begins another batch, and leaves the memory of this one to whoever has it.
+func (in *intake) empty() {
+	in.batch = nil
+	in.batchBytes = 0
+	in.batchDue = time.Time{}
+}
+
+// release takes back the claims of records that were not handed on.
+func (in *intake) release(records []record.Record) {
 	for i := range records {
 		in.position.Release(records[i].ID)
 	}
