@@ -150,20 +150,18 @@ func discardBytes(ctx context.Context, v *variant, from service, play string, co
 	if answer.StatusCode != http.StatusSwitchingProtocols {
 		return fmt.Errorf("open a session: %s", answer.Status)
 	}
-	// Bytes become records by the mean length of a frame.
-	mean := from.Workloads[v.workloads[0]].Frame
-	bytes, told := float64(buffered.Buffered()), 0
+	lap := from.Workloads[v.workloads[0]]
+	bytes, told := buffered.Buffered(), 0
 	buffer := make([]byte, bufferSize)
 	for {
 		n, err := conn.Read(buffer)
 		if err != nil {
 			return ended(ctx, err)
 		}
-		bytes += float64(n)
-		if records := int(bytes / mean); records > told {
-			count(v.workloads[0], records-told)
-			told = records
-		}
+		bytes += n
+		records := bytes * lap.Records / lap.Wire // as many as there are on average in so many bytes
+		count(v.workloads[0], records-told)
+		told = records
 	}
 }
 

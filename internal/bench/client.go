@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"runtime"
 	"runtime/pprof"
@@ -56,6 +57,8 @@ type sample struct {
 	Records map[string]int
 	// Seconds it took, and CPU seconds, user and system, of the client's process.
 	Seconds, CPU float64
+	// ServerCPU is the server's, in the same time or a little more.
+	ServerCPU float64
 	// Allocs and Bytes were allocated on the heap.
 	Allocs, Bytes float64
 	// Peak is the most memory that the process had, in bytes.
@@ -112,7 +115,11 @@ func client(in io.Reader, out io.Writer) error {
 	if err := json.NewDecoder(in).Decode(&t); err != nil {
 		return fmt.Errorf("read the task: %w", err)
 	}
-	s, err := t.run(context.Background())
+	v, err := find(t.Variant)
+	if err != nil {
+		return err
+	}
+	s, err := t.run(context.Background(), v)
 	if err != nil {
 		return fmt.Errorf("%s: %w", t.Variant, err)
 	}
@@ -120,11 +127,7 @@ func client(in io.Reader, out io.Writer) error {
 }
 
 // run starts the reader, measures, and ends it.
-func (t *task) run(ctx context.Context) (sample, error) {
-	v, err := find(t.Variant)
-	if err != nil {
-		return sample{}, err
-	}
+func (t *task) run(ctx context.Context, v *variant) (sample, error) {
 	counts := tally{}
 	for _, w := range v.workloads {
 		counts[w] = &atomic.Int64{}
@@ -204,6 +207,10 @@ func (t *task) over(ctx context.Context, counts tally) (s sample, err error) {
 		return sample{}, err
 	}
 	defer func() { err = errors.Join(err, stop()) }()
+	served, err := t.Server.used(ctx)
+	if err != nil {
+		return sample{}, err
+	}
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	spent, err := cpuTime()
@@ -224,6 +231,11 @@ func (t *task) over(ctx context.Context, counts tally) (s sample, err error) {
 	}
 	s.CPU = (until - spent).Seconds()
 	runtime.ReadMemStats(&after)
+	usedNow, err := t.Server.used(ctx)
+	if err != nil {
+		return sample{}, err
+	}
+	s.ServerCPU = usedNow - served
 	s.Allocs = float64(after.Mallocs - before.Mallocs)
 	s.Bytes = float64(after.TotalAlloc - before.TotalAlloc)
 	_, s.Peak, err = resident()
@@ -332,6 +344,26 @@ func wait(ctx context.Context, d time.Duration) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+}
+
+// used is what the server has used so far, in seconds of CPU.
+func (s service) used(ctx context.Context) (float64, error) {
+	transport := &http.Transport{TLSClientConfig: s.secure()}
+	defer transport.CloseIdleConnections()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+s.Address+usagePath, nil)
+	if err != nil {
+		return 0, err
+	}
+	answer, err := (&http.Client{Transport: transport, Timeout: timeLimit}).Do(request)
+	if err != nil {
+		return 0, fmt.Errorf("ask the server what it has used: %w", err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		return 0, fmt.Errorf("ask the server what it has used: %w", err)
+	}
+	return strconv.ParseFloat(string(text), 64)
 }
 
 // resident is the process's resident memory, and the most that it was, in bytes.

@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/signal"
 	"regexp"
+	"strconv"
 	"syscall"
 	"time"
 )
@@ -37,10 +38,14 @@ func main() {
 }
 
 // start plays the part that the first argument names.
-func start(ctx context.Context, args []string, in io.Reader, out, progress io.Writer) error {
+func start(ctx context.Context, args []string, in io.Reader, out io.Writer, progress *os.File) error {
 	switch {
-	case len(args) > 0 && args[0] == serverWord:
-		return serve(in, out, preparedRecords)
+	case len(args) == 2 && args[0] == serverWord:
+		records, err := strconv.Atoi(args[1])
+		if err != nil {
+			return fmt.Errorf("the number of records: %w", err)
+		}
+		return serve(in, out, records)
 	case len(args) > 0 && args[0] == clientWord:
 		return client(in, out)
 	}
@@ -65,12 +70,10 @@ func start(ctx context.Context, args []string, in io.Reader, out, progress io.Wr
 	return writeReport(o.document, report)
 }
 
-// preparedRecords is how many different records of each event type the server has.
-const preparedRecords = 2000
-
 // options are the flags.
 type options struct {
 	rounds       int
+	records      int
 	warmup, time time.Duration
 	idle         time.Duration
 	soak         int
@@ -88,6 +91,7 @@ func parse(args []string, help io.Writer) (options, error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(help)
 	flags.IntVar(&o.rounds, "rounds", 5, "how often each variant is measured")
+	flags.IntVar(&o.records, "records", 2000, "how many different records of each event type the server has")
 	flags.DurationVar(&o.time, "time", time.Second, "how long each measurement is")
 	flags.DurationVar(&o.warmup, "warmup", 500*time.Millisecond, "how long a variant runs before it is measured")
 	flags.DurationVar(&o.idle, "idle", time.Minute, "how long idle streams are measured; 0: not at all")

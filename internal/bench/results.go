@@ -22,6 +22,10 @@ func (s sample) micros() float64 { return 1e6 * s.CPU / s.total() }
 func (s sample) allocs() float64 { return s.Allocs / s.total() }
 func (s sample) bytes() float64  { return s.Bytes / s.total() }
 
+// cores is how many cores the client used on average, serverCores how many the server did.
+func (s sample) cores() float64       { return s.CPU / s.Seconds }
+func (s sample) serverCores() float64 { return s.ServerCPU / s.Seconds }
+
 // spread is what rounds brought. It is NaN if there were none.
 type spread struct{ median, least, most float64 }
 

@@ -10,14 +10,16 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
 
 // bench measures. It has a server, which ends with it.
 type bench struct {
-	options  options
-	progress io.Writer
+	options options
+	// progress is a file, since the processes that it starts write there, too.
+	progress *os.File
 	// program is this one.
 	program string
 	// serverCores and clientCores are apart; both empty where there is one core only.
@@ -29,7 +31,7 @@ type bench struct {
 }
 
 // newBench starts the server.
-func newBench(o options, progress io.Writer) (*bench, error) {
+func newBench(o options, progress *os.File) (*bench, error) {
 	program, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("find this program: %w", err)
@@ -38,7 +40,7 @@ func newBench(o options, progress io.Writer) (*bench, error) {
 	if all := cores(); len(all) > 1 {
 		b.serverCores, b.clientCores = all[:len(all)-1], all[len(all)-1:]
 	}
-	b.server = exec.Command(program, serverWord) // close ends it
+	b.server = exec.Command(program, serverWord, strconv.Itoa(o.records)) // close ends it
 	b.server.Stderr = progress
 	in, err := b.server.StdinPipe()
 	if err != nil {
@@ -172,7 +174,7 @@ func (s sample) line() string {
 	case s.total() == 0:
 		return fmt.Sprintf("%.3f %% of a core", 100*s.CPU/s.Seconds)
 	default:
-		return fmt.Sprintf("%.0f records/s, %.2f µs, %.1f allocations, %.0f bytes, %.0f MB", s.rate(), s.micros(), s.allocs(),
-			s.bytes(), s.Peak/1e6)
+		return fmt.Sprintf("%.0f records/s, %.2f µs, %.1f allocations, %.0f bytes, %.0f MB; %.2f cores, the server %.2f", s.rate(), s.micros(), s.allocs(),
+			s.bytes(), s.Peak/1e6, s.cores(), s.serverCores())
 	}
 }

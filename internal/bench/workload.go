@@ -34,8 +34,9 @@ const (
 // figures describe the records of a workload. Means are of a lap.
 type figures struct {
 	Records int
-	// Body is the mean length of a record, Frame that with the WebSocket header, in bytes.
-	Body, Frame float64
+	// Wire is the length of all of them with their WebSocket headers, Body the mean length of one without, in bytes.
+	Wire int
+	Body float64
 	// Nodes is the mean number of JSON values in a record, objects and arrays included.
 	Nodes float64
 }
@@ -110,7 +111,7 @@ func frame(records [][]byte) (*workload, error) {
 	n := float64(len(records))
 	w.Nodes /= n
 	w.Body /= n
-	w.Frame = float64(len(w.wire)) / n
+	w.Wire = len(w.wire)
 	return w, nil
 }
 
