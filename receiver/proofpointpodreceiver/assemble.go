@@ -101,7 +101,7 @@ func newStream(set *streamSettings, t podlog.EventType, host component.Host) (*s
 	live.intake.look = func(fresh []record.Record) { live.judge(live.pauses.record(fresh, live.clock.now())) }
 	parts.keeper = &keeper{
 		position: where, open: open, health: health, metrics: metrics, logger: logger, clock: set.clock,
-		flow: set.flow, found: parts.stream.opened,
+		flow: set.flow, found: parts.stream.opened, tried: make(chan struct{}),
 	}
 	if !config.Backfill.Enabled {
 		return parts, nil
@@ -135,15 +135,19 @@ func newStream(set *streamSettings, t podlog.EventType, host component.Host) (*s
 	return parts, nil
 }
 
-// start starts the goroutines.
+// keep starts the keeper.
+func (p *streamParts) keep() {
+	var ctx context.Context
+	ctx, p.stopKeeper = context.WithCancel(context.Background())
+	p.keeping.Go(func() { p.keeper.run(ctx) })
+}
+
+// start starts the stream.
 func (p *streamParts) start() {
 	p.collecting.Go(p.stream.run)
 	if p.filler != nil {
 		p.collecting.Go(p.filler.run)
 	}
-	var ctx context.Context
-	ctx, p.stopKeeper = context.WithCancel(context.Background())
-	p.keeping.Go(func() { p.keeper.run(ctx) })
 }
 
 // wait waits for the stream, which has been told to stop, and then lets the keeper save for the last time; but for

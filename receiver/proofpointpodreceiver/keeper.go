@@ -18,12 +18,13 @@ const (
 	saveInterval = time.Second
 	// storageRetry is how often storage that has failed is tried again.
 	storageRetry = 5 * time.Second
+	// firstKeepWait is how long Start waits for the positions of all streams to be read.
+	firstKeepWait = 2 * time.Second
 )
 
 // keeper keeps the position of a stream in storage: it reads it at the start, saves what is new once a second, and
-// closes the storage client at the end. All of it but the first keep runs in one goroutine, which nobody waits for but
-// Shutdown: storage that fails costs repeats after a restart, and never stops the stream. Nor does storage that hangs,
-// but at the first keep, which Start waits for.
+// closes the storage client at the end. All of it runs in one goroutine, which nobody waits for but Start and Shutdown,
+// and these not for ever: storage that fails, or hangs, costs repeats after a restart, and never stops the stream.
 type keeper struct {
 	position *position.Position
 	// open opens the stream's client; nil: there is no storage, and the position lives in memory.
@@ -35,6 +36,9 @@ type keeper struct {
 	flow    *flow
 	// found is told of a gap that comes to light when storage answers late.
 	found func(position.Opened)
+
+	// tried is closed when the position was read, or could not be.
+	tried chan struct{}
 
 	client  storage.Client
 	loaded  bool
@@ -61,10 +65,26 @@ func newStorage(config *Config, host component.Host, id component.ID, name strin
 	}, nil
 }
 
-// run saves until ctx ends.
+// run reads the position, and saves it until ctx ends.
 func (k *keeper) run(ctx context.Context) {
+	k.keep(ctx)
+	close(k.tried)
 	for pause(ctx, saveInterval) {
 		k.keep(ctx)
+	}
+}
+
+// awaitRead waits until the position was read, or could not be, but not longer than ctx.
+func (k *keeper) awaitRead(ctx context.Context) {
+	select {
+	case <-k.tried:
+		return
+	case <-ctx.Done():
+	}
+	select {
+	case <-k.tried:
+	default:
+		k.logger.Warn("the storage does not answer; collecting begins, and the position is read when it does. Until then the archive is not read, and a restart repeats records: check the storage extension, its directory, and the disk")
 	}
 }
 

@@ -70,6 +70,59 @@ func TestKeeper_storageHangs(t *testing.T) {
 	})
 }
 
+func TestKeeper_storageHangsAtTheStart(t *testing.T) {
+	readings(t, podsim.Options{}, nil, func(s *scenario) {
+		s.traffic(10*time.Minute, 10*time.Second)
+		s.shutdown()
+		s.traffic(10*time.Minute, 10*time.Second)
+		release := s.storage.holds()
+		began := time.Now()
+		s.start()
+		assert.Equal(t, 2*time.Second, time.Since(began))
+		assert.Contains(t, s.said(), "the storage does not answer")
+		s.traffic(10*time.Minute, 10*time.Second)
+		assert.Zero(t, s.logged("position read"))
+		s.keepsThePromise(0)
+		release()
+		s.elapse(2 * time.Second)
+		assert.Equal(t, 1, s.logged("position read"))
+		assert.Empty(t, s.gaps())
+		s.keepsThePromise(0)
+	})
+}
+
+func TestKeeper_positionIsReadBeforeTheSourceIsInitialized(t *testing.T) {
+	readings(t, podsim.Options{}, nil, func(s *scenario) {
+		s.traffic(time.Minute, 10*time.Second)
+		s.shutdown()
+		time.AfterFunc(time.Second, s.storage.holds())
+		s.start()
+		assert.Equal(t, 1, s.logged("position read"))
+		assert.NotContains(t, s.said(), "the storage does not answer")
+	})
+}
+
+func TestKeeper_oneStreamsStorageHangsAtTheEnd(t *testing.T) {
+	play(t, podsim.Options{}, func(s *scenario) {
+		s.config.Storage = &storageID
+		s.streams(podlog.Message, podlog.Maillog, podlog.Audit)
+	}, func(s *scenario) {
+		s.traffic(time.Minute, 10*time.Second)
+		release := s.storage.holdsOnly(string(podlog.Message))
+		s.elapse(2 * time.Minute)
+		assert.Equal(t, 11*time.Second, s.stops(context.Background()))
+		release()
+		s.elapse(time.Second)
+		s.start()
+		clean := map[string]bool{}
+		for _, entry := range s.logs.FilterMessage("position read").All() {
+			clean[entry.ContextMap()["event_type"].(string)] = entry.ContextMap()["clean_end"].(bool)
+		}
+		assert.True(t, clean["maillog"], "it had no time left")
+		assert.True(t, clean["audit"], "it had no time left")
+	})
+}
+
 func TestKeeper_storageAnswersLate(t *testing.T) {
 	readings(t, podsim.Options{}, func(s *scenario) { s.config.Backfill.Since = "12h" }, func(s *scenario) {
 		s.traffic(time.Hour, time.Minute)

@@ -124,9 +124,7 @@ func (s *source) Start(ctx context.Context, host component.Host) error {
 	if err := observe(s.metrics, s.settings.ID, s.health, set.clock, metrics); err != nil {
 		return err
 	}
-	for _, parts := range s.streams {
-		parts.keeper.keep(ctx)
-	}
+	s.readPositions(ctx)
 	s.abort, s.stop = cancelAbort, cancelStop
 	s.tellHealth(set, host, metrics)
 	s.health.Initialized()
@@ -135,6 +133,18 @@ func (s *source) Start(ctx context.Context, host component.Host) error {
 		parts.start()
 	}
 	return nil
+}
+
+// readPositions starts the keepers, and waits until they have read the positions, but not long for storage that hangs.
+func (s *source) readPositions(ctx context.Context) {
+	for _, parts := range s.streams {
+		parts.keep()
+	}
+	ctx, cancel := context.WithTimeout(ctx, firstKeepWait)
+	defer cancel()
+	for _, parts := range s.streams {
+		parts.keeper.awaitRead(ctx)
+	}
 }
 
 // Shutdown ends the sessions with a close frame, hands on what still arrives, saves the positions, and returns when
@@ -152,9 +162,12 @@ func (s *source) Shutdown(ctx context.Context) error {
 	s.settings.Logger.Info("finishing: sessions are closed, and what the service has still sent is handed on; this takes 10 seconds at the most")
 	s.stop()
 	ended := context.AfterFunc(drain, s.abort)
+	// All at once: a stream whose storage hangs must not take the others' time to save.
+	var ending sync.WaitGroup
 	for _, parts := range s.streams {
-		parts.wait(ctx)
+		ending.Go(func() { parts.wait(ctx) })
 	}
+	ending.Wait()
 	select {
 	case <-s.health.Done():
 	case <-ctx.Done(): // a watcher in the collector holds the last report

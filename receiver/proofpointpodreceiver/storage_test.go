@@ -33,7 +33,8 @@ type memoryStorage struct {
 	stores  map[string]map[string][]byte // by the client's name
 	open    map[string]*memoryClient
 	failure error         // what every call answers; nil: they work
-	held    chan struct{} // every call waits until it is closed; nil: none does
+	held    chan struct{} // every call of some clients waits until it is closed; nil: none does
+	whose   string        // how the names of these clients end
 	saves   int           // calls that have changed something
 }
 
@@ -66,8 +67,9 @@ func (m *memoryStorage) GetClient(ctx context.Context, kind component.Kind, id c
 func (m *memoryStorage) turn(ctx context.Context, c *memoryClient) error {
 	m.mu.Lock()
 	held := m.held
+	whose := m.whose
 	m.mu.Unlock()
-	if held != nil {
+	if held != nil && (whose == "" || c != nil && strings.HasSuffix(c.name, whose)) {
 		select {
 		case <-held:
 		case <-ctx.Done():
@@ -96,11 +98,14 @@ func (m *memoryStorage) fails(err error) {
 }
 
 // holds has every call wait until the function that it returns is called.
-func (m *memoryStorage) holds() (release func()) {
+func (m *memoryStorage) holds() (release func()) { return m.holdsOnly("") }
+
+// holdsOnly does so for the clients whose names end so.
+func (m *memoryStorage) holdsOnly(whose string) (release func()) {
 	held := make(chan struct{})
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.held = held
+	m.held, m.whose = held, whose
 	return func() {
 		m.mu.Lock()
 		m.held = nil
