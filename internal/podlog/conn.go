@@ -64,6 +64,8 @@ type patientConn struct {
 	wire *wire
 	// handler's due batches are flushed; nil before the session receives, and then reads are plain ones.
 	handler Handler
+	// passed is when the last byte had come at the end of the last read: what has come since is a part of a TLS record.
+	passed time.Time
 	// limit is how long a read may wait for a byte.
 	limit time.Duration
 	// finishing is closed when our close frame is due; nil once that was noticed, within closeWait. From then on the
@@ -105,6 +107,7 @@ func (c *patientConn) Read(p []byte) (int, error) {
 		}
 		n, err := c.Conn.Read(p)
 		if err == nil || n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+			c.passed = c.wire.last()
 			return n, err
 		}
 		now = time.Now()

@@ -42,6 +42,7 @@ type messages struct {
 
 	passed int    // how many bytes of in are the message that next returned
 	open   bool   // a message has begun, and its last frame is still to come
+	inside bool   // a frame has begun, and is not read to its end
 	buffer []byte // the memory for messages that in cannot hold
 	unused int    // how many messages did not need it
 }
@@ -73,6 +74,9 @@ func (m *messages) next() (data []byte, truncated bool, err error) {
 	}
 	return m.collect(f)
 }
+
+// pending says, while next waits for bytes, whether some have come of a message that is not complete.
+func (m *messages) pending() bool { return m.inside || m.open || m.in.Buffered() > 0 }
 
 // collect reads a message that is long, or in several frames. What is beyond the limit is read and forgotten, so that
 // the session can go on with the next message.
@@ -126,10 +130,12 @@ func (m *messages) release() {
 // nextData reads up to the content of a data frame.
 func (m *messages) nextData() (frame, error) {
 	for {
+		m.inside = false
 		f, err := m.head()
 		if err != nil {
 			return f, err
 		}
+		m.inside = true
 		switch f.opcode {
 		case websocket.TextMessage, websocket.BinaryMessage:
 			if m.open {

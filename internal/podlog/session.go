@@ -54,6 +54,9 @@ func (s *Session) Date() time.Time { return s.date }
 // LastByte is when the last byte of any kind came from the service.
 func (s *Session) LastByte() time.Time { return s.conn.wire.last() }
 
+// Pending says whether something has come of a message that is not complete yet. It is for the handler's Flush.
+func (s *Session) Pending() bool { return s.messages.pending() || s.LastByte().After(s.patient.passed) }
+
 // Finish asks for an orderly end: a close frame goes out, so that the service frees the slot, and Receive goes on
 // until the service closes, too, or sends nothing for 10 to 20 seconds, or the context ends. It does not wait.
 func (s *Session) Finish() { s.finishOnce.Do(func() { close(s.finish) }) }

@@ -46,8 +46,8 @@ type intake struct {
 type tally struct {
 	// records came; fresh of them were not delivered before.
 	records, fresh int
-	// last is when the last one came.
-	last time.Time
+	// last is when the last one came, delivered when the pipeline last accepted one.
+	last, delivered time.Time
 }
 
 // take reads a frame, and hands on the batch if that is full.
@@ -131,6 +131,7 @@ func (in *intake) flush() error {
 // accepted notes records that the pipeline has accepted, or refused for good.
 func (in *intake) accepted(records []record.Record) {
 	in.position.Accepted(seen(records), !in.archive, in.clock.now())
+	in.delivered = time.Now()
 	if in.archive {
 		in.metrics.recovered(len(records))
 	} else {

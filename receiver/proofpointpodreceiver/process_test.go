@@ -52,11 +52,18 @@ func (p *process) ConsumeLogs(ctx context.Context, logs plog.Logs) error {
 	return p.next.ConsumeLogs(ctx, logs)
 }
 
-// kill ends all connections without a word.
+// kill ends all connections without a word, for good.
 func (p *process) kill() {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.killed = true
+	p.mu.Unlock()
+	p.cut()
+}
+
+// cut ends the connections that there are without a word.
+func (p *process) cut() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	for _, conn := range p.conns {
 		_ = conn.Close()
 	}

@@ -19,7 +19,8 @@ const (
 	healthyAfter = 30 * time.Second
 	// lookInterval is how often a live session is looked after: signs of life noted, a pause begun.
 	lookInterval = time.Second
-	// quietAfter is how long no record may have come before a sign of life means that the service has none.
+	// quietAfter is how long no record may have come, and none have been delivered, before a sign of life means that the
+	// service has none.
 	quietAfter = 10 * time.Second
 )
 
@@ -238,11 +239,7 @@ func (s *stream) Flush() error {
 func (s *stream) look() {
 	s.livedLongEnough()
 	last := s.session.LastByte()
-	since := s.intake.last
-	if since.IsZero() {
-		since = s.session.Opened()
-	}
-	quiet := len(s.intake.batch) == 0 && last.Sub(since) >= quietAfter
+	quiet := len(s.intake.batch) == 0 && !s.session.Pending() && last.Sub(s.busyUntil()) >= quietAfter
 	s.position.Alive(s.clock.at(last), quiet)
 	s.judge(s.pauses.look(s.clock.now()))
 	if s.filler == nil || s.pausing {
@@ -256,6 +253,18 @@ func (s *stream) look() {
 		s.pausing = true
 		s.session.Finish()
 	}
+}
+
+// busyUntil is when the live session last had something to do. While a batch is delivered nothing is read, so what waits
+// at the service then comes after that.
+func (s *stream) busyUntil() time.Time {
+	at := s.session.Opened()
+	for _, t := range []time.Time{s.intake.last, s.intake.delivered} {
+		if t.After(at) {
+			at = t
+		}
+	}
+	return at
 }
 
 // judge acts on what the first records after a pause tell.
