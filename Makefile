@@ -59,7 +59,7 @@ lint: $(LINTER) ## run golangci-lint
 
 alerts: $(PROMTOOL) ## check the Prometheus alerts, and play them on made-up series
 	$(PROMTOOL) check config --lint=all --lint-fatal config/prometheus/prometheus.yaml
-	$(PROMTOOL) test rules config/prometheus/alerts_test.yaml config/prometheus/alerts_days_test.yaml
+	$(PROMTOOL) test rules config/prometheus/*_test.yaml
 
 unit: ## run the unit tests, with the race detector where there is a C compiler
 	@$(if $(RACE),,echo 'make: no C compiler: the tests run without the race detector')
