@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -159,6 +160,19 @@ func TestAlerts_eachFiresInOneStoryAndNotInAnother(t *testing.T) {
 		}
 		assert.True(t, fires, "no story in which %s fires", alert.Alert)
 		assert.True(t, quiet, "no story with the metrics of %s in which it does not fire", alert.Alert)
+	}
+}
+
+func TestReadme_listsEveryAlert(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(root(t), "README.md"))
+	require.NoError(t, err)
+	alerts, _ := alertRules(t)
+	for _, alert := range alerts {
+		name := strings.TrimPrefix(alert.Alert, "ProofpointPod")
+		if days, expires := strings.CutPrefix(name, "TokenExpires"); expires && name != "TokenExpiresIn14Days" {
+			name = "…" + days
+		}
+		assert.Contains(t, string(text), "`"+name+"`")
 	}
 }
 
