@@ -4,18 +4,22 @@
 .POSIX:
 .DEFAULT_GOAL := help
 
-RECEIVER := receiver/proofpointpodreceiver
-TOOLS    := bin/tools
-OCB      := $(TOOLS)/builder
-MDATAGEN := $(TOOLS)/mdatagen
-LINTER   := $(TOOLS)/golangci-lint
-PROMTOOL := $(TOOLS)/promtool
+RECEIVER  := receiver/proofpointpodreceiver
+EXTENSION := extension/sourcehealthextension
+TOOLS     := bin/tools
+OCB       := $(TOOLS)/builder
+MDATAGEN  := $(TOOLS)/mdatagen
+LINTER    := $(TOOLS)/golangci-lint
+PROMTOOL  := $(TOOLS)/promtool
 
-# What a binary is built from: every Go file that is no test, whoever imports it. Go's build cache decides the rest.
-SOURCES := $(shell find cmd internal receiver -name '*.go' ! -name '*_test.go') go.mod go.sum
+# What a binary is built from: every Go file that is no test, whoever imports it, and the page of the extension. Go's
+# build cache decides the rest.
+SOURCES := $(shell find cmd extension internal receiver -name '*.go' ! -name '*_test.go') \
+	$(wildcard $(EXTENSION)/assets/*) go.mod go.sum
 
-# What mdatagen writes, below $(RECEIVER).
-GENERATED := documentation.md generated_component_test.go generated_package_test.go internal/metadata internal/metadatatest
+# What mdatagen writes, from the metadata.yaml in the same folder.
+GENERATED := $(addprefix $(RECEIVER)/,documentation.md internal/metadatatest) \
+	$(foreach folder,$(RECEIVER) $(EXTENSION),$(addprefix $(folder)/,generated_component_test.go generated_package_test.go internal/metadata))
 
 # How long each fuzz target runs in `make fuzz`.
 FUZZTIME ?= 20s
@@ -52,7 +56,8 @@ test: check-generate lint alerts unit e2e ## run everything that CI runs
 build: bin/otelcol-proofpointpod bin/podsim ## build the collector and the simulator into bin/
 
 generate: $(MDATAGEN) ## write the code and the documentation that come from metadata.yaml
-	cd $(RECEIVER) && rm -rf $(GENERATED) && PATH="$(CURDIR)/$(TOOLS):$$PATH" go generate .
+	rm -rf $(GENERATED)
+	PATH="$(CURDIR)/$(TOOLS):$$PATH" go generate ./$(RECEIVER) ./$(EXTENSION)
 
 lint: $(LINTER) ## run golangci-lint
 	$(PLAIN) $(LINTER) run ./...
@@ -75,7 +80,7 @@ bench: bin/bench ## measure what the receiver costs, against anchors and targets
 	bin/bench -rounds $(ROUNDS) -time $(BENCHTIME) -soak $(BENCHSOAK) -document docs/performance.md $(BENCHFLAGS)
 
 fuzz: ## run every fuzz target for FUZZTIME (default 20s)
-	@grep -rl --include='*_test.go' '^func Fuzz' cmd internal receiver | xargs -n 1 dirname | sort -u | \
+	@grep -rl --include='*_test.go' '^func Fuzz' cmd extension internal receiver | xargs -n 1 dirname | sort -u | \
 	while read -r dir; do \
 		for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' "$$dir"/*_test.go); do \
 			echo "fuzz $$dir $$target"; \
@@ -85,13 +90,14 @@ fuzz: ## run every fuzz target for FUZZTIME (default 20s)
 
 # Generates into a copy, so that the check tells of the tree as it is, committed or not, and leaves it alone.
 check-generate: $(MDATAGEN) ## check that the generated files are those of metadata.yaml
-	@rm -rf bin/generated && mkdir -p bin/generated/$(RECEIVER)
+	@rm -rf bin/generated && mkdir -p bin/generated/$(RECEIVER) bin/generated/$(EXTENSION)
 	@cp go.mod go.sum metadata.yaml bin/generated/
-	@cp $(RECEIVER)/doc.go bin/generated/$(RECEIVER)/
-	@ln -s ../../metadata.yaml bin/generated/$(RECEIVER)/metadata.yaml
-	@cd bin/generated/$(RECEIVER) && $(CURDIR)/$(MDATAGEN) metadata.yaml
+	@for folder in $(RECEIVER) $(EXTENSION); do \
+		cp -P $$folder/doc.go $$folder/metadata.yaml bin/generated/$$folder/ && \
+		(cd bin/generated/$$folder && $(CURDIR)/$(MDATAGEN) metadata.yaml) || exit 1; \
+	done
 	@for file in $(GENERATED); do \
-		diff -r bin/generated/$(RECEIVER)/$$file $(RECEIVER)/$$file || \
+		diff -r bin/generated/$$file $$file || \
 		{ echo 'make: generated files are out of date: run `make generate`' >&2; exit 1; }; \
 	done
 

@@ -1,0 +1,181 @@
+package sourcehealthextension
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/component/componentstatus"
+	"go.opentelemetry.io/collector/extension"
+	"go.opentelemetry.io/collector/extension/extensioncapabilities"
+	"go.opentelemetry.io/collector/extension/xextension/storage"
+	"go.uber.org/zap"
+
+	"github.com/proofpointpod/otelcol/internal/health"
+)
+
+// shutdownWait is how long answers under way have to end, and after them the storage.
+const shutdownWait = time.Second
+
+var (
+	_ health.Viewer                   = (*sourceHealth)(nil)
+	_ componentstatus.Watcher         = (*sourceHealth)(nil)
+	_ extensioncapabilities.Dependent = (*sourceHealth)(nil)
+)
+
+// sourceHealth is the extension. Sources and the collector tell it how things are, from goroutines of their own, before
+// Start and after Shutdown too; each call takes what it is told and returns. It does not ask for the configuration of the
+// collector, which holds secrets.
+type sourceHealth struct {
+	config     *Config
+	settings   extension.Settings
+	registry   *registry
+	components *components
+	history    *history
+
+	// The following belong to Start and Shutdown, which the collector calls one after the other.
+	stop    context.CancelFunc
+	running sync.WaitGroup // observer, keeper, server
+	keeper  *keeper        // nil: no storage
+	server  *http.Server
+}
+
+func newSourceHealth(settings extension.Settings, config *Config) *sourceHealth {
+	settings.Logger = settings.Logger.WithOptions(zap.AddStacktrace(zap.DPanicLevel))
+	return &sourceHealth{
+		config:     config,
+		settings:   settings,
+		registry:   newRegistry(),
+		components: newComponents(),
+		history:    newHistory(config.History.MaxEvents),
+	}
+}
+
+// AddSource implements [health.Viewer].
+func (e *sourceHealth) AddSource(id component.ID, look func() health.Report) {
+	e.history.begin(id.String())
+	e.registry.add(id, look)
+}
+
+// RemoveSource implements [health.Viewer].
+func (e *sourceHealth) RemoveSource(id component.ID) { e.registry.remove(id) }
+
+// HealthEvent implements [health.Viewer].
+func (e *sourceHealth) HealthEvent(event health.Event) { e.history.add(event) }
+
+// ComponentStatusChanged implements [componentstatus.Watcher].
+func (e *sourceHealth) ComponentStatusChanged(id *componentstatus.InstanceID, event *componentstatus.Event) {
+	e.components.changed(id, event)
+}
+
+// Dependencies implements [extensioncapabilities.Dependent]: the storage starts first.
+func (e *sourceHealth) Dependencies() []component.ID {
+	if e.config.Storage == nil {
+		return nil
+	}
+	return []component.ID{*e.config.Storage}
+}
+
+// Start reads the history and serves the page. An error means that the configuration names something that is not there,
+// or an address that is taken.
+func (e *sourceHealth) Start(ctx context.Context, host component.Host) error {
+	open, err := e.newStorage(host)
+	if err != nil {
+		return err
+	}
+	running, stop := context.WithCancel(context.Background())
+	observer := newObserver(e.registry, e.components, e.history, e.settings.BuildInfo)
+	handler := newHandler(running, observer, e.history, onlyLocal(e.config.HTTP.NetAddr))
+	listener, err := e.config.HTTP.ToListener(ctx)
+	if err != nil {
+		stop()
+		return fmt.Errorf("http.endpoint: the page can't be served on %s: %w; set another http.endpoint for the extension %s",
+			e.config.HTTP.NetAddr.Endpoint, err, e.settings.ID)
+	}
+	e.server, err = e.config.HTTP.ToServer(ctx, host.GetExtensions(), e.settings.TelemetrySettings, handler)
+	if err != nil {
+		stop()
+		return errors.Join(err, listener.Close())
+	}
+
+	e.stop = stop
+	if open != nil {
+		e.keeper = &keeper{open: open, history: e.history, logger: e.settings.Logger}
+		e.keeper.keep(ctx)
+		e.running.Go(func() { e.keeper.run(running) })
+	}
+	e.running.Go(func() { observer.run(running) })
+	e.running.Go(func() { e.serve(listener, host) })
+	e.settings.Logger.Info("the health of sources is shown", zap.String("address", e.address(listener)))
+	return nil
+}
+
+// serve serves the page until Shutdown.
+func (e *sourceHealth) serve(listener net.Listener, host component.Host) {
+	if err := e.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		e.settings.Logger.Error("the page is not served any more; the collector goes on", zap.Error(err))
+		componentstatus.ReportStatus(host, componentstatus.NewPermanentErrorEvent(fmt.Errorf("serving the page: %w", err)))
+	}
+}
+
+// address is what one types into a browser.
+func (e *sourceHealth) address(listener net.Listener) string {
+	scheme := "http://"
+	if e.config.HTTP.TLS.HasValue() {
+		scheme = "https://"
+	}
+	return scheme + listener.Addr().String()
+}
+
+// newStorage returns how the storage client is opened, nil if no storage is configured.
+func (e *sourceHealth) newStorage(host component.Host) (func(context.Context) (storage.Client, error), error) {
+	if e.config.Storage == nil {
+		return nil, nil
+	}
+	found, ok := host.GetExtensions()[*e.config.Storage]
+	if !ok {
+		return nil, fmt.Errorf("storage: there is no extension %q in service.extensions", e.config.Storage)
+	}
+	stores, ok := found.(storage.Extension)
+	if !ok {
+		return nil, fmt.Errorf("storage: the extension %q does not store; one that does is file_storage", e.config.Storage)
+	}
+	return func(ctx context.Context) (storage.Client, error) {
+		return stores.GetClient(ctx, component.KindExtension, e.settings.ID, "")
+	}, nil
+}
+
+// Shutdown ends the streams of events and the answers under way, and saves the history. It takes no longer than 2 seconds,
+// or ctx, if that is less. It is safe without Start, and twice.
+func (e *sourceHealth) Shutdown(ctx context.Context) error {
+	if e.stop == nil {
+		return nil
+	}
+	e.stop()
+	e.stop = nil
+	answers, cancel := context.WithTimeout(ctx, shutdownWait)
+	defer cancel()
+	if e.server.Shutdown(answers) != nil {
+		_ = e.server.Close() // a client does not read; nothing of it is kept
+	}
+	saving, cancel := context.WithTimeout(ctx, shutdownWait)
+	defer cancel()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		e.running.Wait()
+		if e.keeper != nil {
+			e.keeper.close(saving)
+		}
+	}()
+	select {
+	case <-ended:
+	case <-saving.Done(): // the storage holds the keeper
+	}
+	return nil
+}

@@ -1,0 +1,244 @@
+package sourcehealthextension
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/proofpointpod/otelcol/internal/health"
+)
+
+// The states of an event that tells of trouble.
+const (
+	stateOpen     = "open"
+	stateResolved = "resolved"
+)
+
+// eventView is a health event, and what has become of it.
+type eventView struct {
+	health.Event
+	// State is `open` or `resolved` of an event that tells of trouble, empty of one that tells of its end.
+	State string `json:"state,omitempty"`
+	// ResolvedTime is when it was resolved. Resolution says why, where no event of the source did.
+	ResolvedTime *time.Time `json:"resolvedTime,omitempty"`
+	Resolution   string     `json:"resolution,omitempty"`
+	// Count is how often the same went wrong, LastTime when last.
+	Count    int       `json:"count"`
+	LastTime time.Time `json:"lastTime"`
+
+	// past: of an earlier life of the source, before a restart or reload. What it told of may be over without a word.
+	past    bool
+	version uint64 // grows with every change
+}
+
+// history holds the health events, in the order in which they came. It holds no more than limit: the oldest that are over
+// are forgotten first. It is safe for concurrent use.
+type history struct {
+	limit int
+
+	mu      sync.Mutex
+	events  []*eventView
+	version uint64 // of the newest change
+}
+
+func newHistory(limit int) *history { return &history{limit: limit} }
+
+// add takes an event. One that tells of an end resolves what is open of the same tracker.
+func (h *history) add(event health.Event) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	view := &eventView{Event: event, Count: 1, LastTime: event.EventTime}
+	open := h.open(func(v *eventView) bool {
+		return v.ResourceIdentity.ID == event.ResourceIdentity.ID && v.Details.TrackerID == event.Details.TrackerID
+	})
+	if event.Status == health.UnHealthy {
+		view.State = stateOpen
+		for _, v := range open {
+			if v.past {
+				h.resolve(v, event.EventTime, "told anew after a restart or reload")
+			}
+		}
+	} else {
+		for _, v := range open {
+			if len(open) == 1 {
+				repeated(v, event.Details)
+			}
+			h.resolve(v, event.EventTime, "")
+		}
+	}
+	h.append(view)
+}
+
+// repeated takes how often the same went wrong from the event that tells of its end.
+func repeated(v *eventView, details health.Details) {
+	if count, err := strconv.Atoi(details.Count); err == nil {
+		v.Count = max(v.Count, count)
+	}
+	if last, err := time.Parse(time.RFC3339, details.LastTime); err == nil && last.After(v.LastTime) {
+		v.LastTime = last
+	}
+}
+
+// observe takes from the reports how often the same went wrong. It resolves what an earlier life of a source left open,
+// where the stream collects again and does not tell of it; or where the source is gone for good, because gone is true and
+// no report is its own.
+func (h *history) observe(reports []health.Report, gone bool, now time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	repeats := map[string]health.RepeatReport{}
+	for _, report := range reports {
+		maps.Copy(repeats, report.Repeats)
+		for _, stream := range report.Streams {
+			maps.Copy(repeats, stream.Repeats)
+		}
+	}
+	for _, v := range h.open(func(*eventView) bool { return true }) {
+		repeat, told := repeats[v.EventID]
+		switch {
+		case told && (repeat.Count != v.Count || !repeat.LastTime.Equal(v.LastTime)):
+			v.Count, v.LastTime = repeat.Count, repeat.LastTime
+			h.touch(v)
+		case told || !v.past:
+		case collects(reports, v):
+			h.resolve(v, now, "over after a restart or reload")
+		case gone && !slices.ContainsFunc(reports, func(r health.Report) bool { return r.ID == v.ResourceIdentity.ID }):
+			h.resolve(v, now, "the source is not in the configuration any more")
+		}
+	}
+}
+
+// collects says whether what an event is about collects: a stream, or where it names none, its source.
+func collects(reports []health.Report, v *eventView) bool {
+	for _, report := range reports {
+		if report.ID != v.ResourceIdentity.ID {
+			continue
+		}
+		for _, stream := range report.Streams {
+			if stream.EventType == v.Details.EventType {
+				return stream.State == health.Collecting
+			}
+		}
+		return report.State == health.Collecting
+	}
+	return false
+}
+
+// begin notes that a source begins a new life.
+func (h *history) begin(id string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, v := range h.events {
+		v.past = v.past || v.ResourceIdentity.ID == id
+	}
+}
+
+// restore puts events of an earlier process before those of this one.
+func (h *history) restore(old []eventView) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	known := map[string]bool{}
+	for _, v := range h.events {
+		known[v.EventID] = true
+	}
+	added := make([]*eventView, 0, len(old)+len(h.events))
+	for i := range old {
+		if v := &old[i]; !known[v.EventID] {
+			v.past = true
+			h.touch(v)
+			added = append(added, v)
+		}
+	}
+	h.events = append(added, h.events...)
+	h.trim()
+}
+
+// open lists the open events for which keep is true. The caller holds the lock.
+func (h *history) open(keep func(*eventView) bool) []*eventView {
+	var open []*eventView
+	for _, v := range h.events {
+		if v.State == stateOpen && keep(v) {
+			open = append(open, v)
+		}
+	}
+	return open
+}
+
+func (h *history) append(v *eventView) {
+	h.touch(v)
+	h.events = append(h.events, v)
+	h.trim()
+}
+
+func (h *history) resolve(v *eventView, at time.Time, why string) {
+	v.State, v.ResolvedTime, v.Resolution = stateResolved, &at, why
+	h.touch(v)
+}
+
+func (h *history) touch(v *eventView) {
+	h.version++
+	v.version = h.version
+}
+
+func (h *history) trim() {
+	for len(h.events) > h.limit {
+		oldest := max(slices.IndexFunc(h.events, func(v *eventView) bool { return v.State != stateOpen }), 0)
+		h.events = slices.Delete(h.events, oldest, oldest+1)
+	}
+}
+
+// since lists what has changed after a version, newest first, and the version that this is. After 0, it is all there is.
+func (h *history) since(version uint64) ([]eventView, uint64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	list := []eventView{}
+	for _, v := range slices.Backward(h.events) {
+		if v.version > version {
+			list = append(list, *v)
+		}
+	}
+	return list, h.version
+}
+
+// all lists every event, oldest first, and the version that this is.
+func (h *history) all() ([]eventView, uint64) {
+	list, version := h.since(0)
+	slices.Reverse(list)
+	return list, version
+}
+
+// counts are the open errors and warnings of a source, or of the collector.
+type counts struct {
+	OpenErrors   int `json:"openErrors"`
+	OpenWarnings int `json:"openWarnings"`
+}
+
+// counts of the open events, by the ID of the source.
+func (h *history) counts() map[string]counts {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	all := map[string]counts{}
+	for _, v := range h.open(func(*eventView) bool { return true }) {
+		of := all[v.ResourceIdentity.ID]
+		if v.SeverityLevel == health.SeverityError {
+			of.OpenErrors++
+		} else {
+			of.OpenWarnings++
+		}
+		all[v.ResourceIdentity.ID] = of
+	}
+	return all
+}
+
+// filter says which events are wanted. What is empty filters nothing.
+type filter struct{ severity, name, status, source string }
+
+// matches says whether an event is wanted. The status is that of the event, or open or resolved.
+func (f filter) matches(v eventView) bool {
+	return cmp.Or(f.severity, v.SeverityLevel) == v.SeverityLevel &&
+		cmp.Or(f.name, v.EventName) == v.EventName &&
+		(f.status == "" || f.status == v.Status || f.status == v.State) &&
+		(f.source == "" || f.source == v.ResourceIdentity.ID || f.source == v.ResourceIdentity.Name)
+}

@@ -1,0 +1,223 @@
+package sourcehealthextension
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/proofpointpod/otelcol/internal/health"
+)
+
+func TestEvents_areOpenUntilOneOfTheSameTrackerIsHealthy(t *testing.T) {
+	p := startPage(t, host{}, nil)
+	p.HealthEvent(trouble("1", "collection"))
+	p.HealthEvent(warning("2", "storage"))
+	end := good("3", "collection")
+	end.Details.Count, end.Details.LastTime = "7", time.Now().Add(time.Minute).Format(time.RFC3339)
+	p.HealthEvent(end)
+
+	all := get[eventsAnswer](p, pathEvents)
+	assert.Equal(t, []string{"3", "2", "1"}, all.ids())
+	assert.Equal(t, []string{"", "open", "resolved"}, []string{all.Events[0].State, all.Events[1].State, all.Events[2].State})
+	assert.NotNil(t, all.Events[2].ResolvedTime)
+	assert.Equal(t, 7, all.Events[2].Count, "the end tells how often it went wrong")
+
+	// Another source's trackers are its own.
+	other := good("4", "storage")
+	other.ResourceIdentity.ID = "proofpointpod/other"
+	p.HealthEvent(other)
+	assert.Equal(t, []string{"2"}, get[eventsAnswer](p, pathEvents+"?status=open").ids())
+}
+
+func TestEvents_areFiltered(t *testing.T) {
+	p := startPage(t, host{}, nil)
+	p.HealthEvent(trouble("1", "collection"))
+	p.HealthEvent(warning("2", "storage"))
+	p.HealthEvent(good("3", "collection"))
+	other := warning("4", "storage")
+	other.ResourceIdentity = health.ResourceIdentity{ID: "proofpointpod/other", Name: "the other"}
+	p.HealthEvent(other)
+	for query, want := range map[string][]string{
+		"":                                  {"4", "3", "2", "1"},
+		"?severity=Warning":                 {"4", "2"},
+		"?name=ThirdPartyConfigError":       {"3", "1"},
+		"?status=open":                      {"4", "2"},
+		"?status=resolved":                  {"1"},
+		"?status=Healthy":                   {"3"},
+		"?status=UnHealthy&severity=Error":  {"1"},
+		"?source=proofpointpod%2Fother":     {"4"},
+		"?source=the%20other&status=open":   {"4"},
+		"?source=PoD&status=open&name=None": {},
+	} {
+		assert.Equal(t, want, get[eventsAnswer](p, pathEvents+query).ids(), query)
+	}
+	answer, text := p.do(http.MethodGet, pathEvents+"?severity=Fatal&since=1h&name=a&name=b", nil)
+	assert.Equal(t, http.StatusBadRequest, answer.StatusCode)
+	for _, mistake := range []string{"severity can be Error, Warning, Info", `\"since\" is no filter`, "name is given twice"} {
+		assert.Contains(t, text, mistake)
+	}
+}
+
+func TestEvents_thatRepeatRaiseACount(t *testing.T) {
+	p := startPage(t, host{}, nil)
+	last := time.Now().Add(time.Minute)
+	report := collecting(sourceID)
+	report.Streams[0].Repeats = map[string]health.RepeatReport{"1": {Count: 12, LastTime: last}}
+	p.AddSource(sourceID, func() health.Report { return report })
+	p.HealthEvent(trouble("1", "collection"))
+	waitFresh(p)
+	all := get[eventsAnswer](p, pathEvents)
+	require.Len(t, all.Events, 1)
+	assert.Equal(t, 12, all.Events[0].Count)
+}
+
+func TestHistory_isBoundedAndForgetsWhatIsOverFirst(t *testing.T) {
+	h := newHistory(10)
+	h.add(trouble("open", "collection"))
+	for i := range 1000 {
+		h.add(warning(fmt.Sprint("w", i), "storage"))
+		h.add(good(fmt.Sprint("g", i), "storage"))
+	}
+	all, _ := h.all()
+	require.Len(t, all, 10)
+	assert.Equal(t, "open", all[0].EventID, "what is open is not forgotten")
+	assert.Equal(t, "g999", all[9].EventID)
+	assert.Equal(t, counts{OpenErrors: 1}, h.counts()[sourceID.String()])
+
+	for i := range 1000 {
+		h.add(warning(fmt.Sprint("o", i), fmt.Sprint("tracker", i)))
+	}
+	all, _ = h.all()
+	assert.Len(t, all, 10, "not even what is open may grow for ever")
+}
+
+func TestHistory_isKeptAcrossRestarts(t *testing.T) {
+	stored := newMemoryStorage(t)
+	p := startPage(t, host{stored}, in)
+	p.AddSource(sourceID, func() health.Report { return collecting(sourceID) })
+	p.HealthEvent(trouble("1", "collection"))
+	p.HealthEvent(good("2", "collection"))
+	p.HealthEvent(warning("3", "storage"))
+	require.NoError(t, p.Shutdown(t.Context()))
+	require.False(t, stored.open, "the client is closed")
+
+	p = startPage(t, host{stored}, in)
+	all := get[eventsAnswer](p, pathEvents)
+	assert.Equal(t, []string{"3", "2", "1"}, all.ids())
+	assert.Equal(t, []string{"open", "", "resolved"}, []string{all.Events[0].State, all.Events[1].State, all.Events[2].State})
+
+	// The source is there again, and the trouble is not over yet.
+	initialized := collecting(sourceID)
+	initialized.Streams[0].State = health.Initialized
+	p.AddSource(sourceID, func() health.Report { return initialized })
+	waitFresh(p)
+	assert.Equal(t, []string{"3"}, get[eventsAnswer](p, pathEvents+"?status=open").ids())
+	// It collects, and says nothing of it any more.
+	p.AddSource(sourceID, func() health.Report { return collecting(sourceID) })
+	waitFresh(p)
+	assert.Empty(t, get[eventsAnswer](p, pathEvents+"?status=open").ids())
+	all = get[eventsAnswer](p, pathEvents+"?status=resolved")
+	assert.Equal(t, "over after a restart or reload", all.Events[0].Resolution)
+}
+
+func TestHistory_aTroubleThatOutlivesARestartIsOneOpenEvent(t *testing.T) {
+	h := newHistory(10)
+	h.restore([]eventView{{Event: trouble("1", "collection"), State: stateOpen}})
+	h.begin(sourceID.String())
+	h.add(trouble("2", "collection"))
+	all, _ := h.all()
+	assert.Equal(t, []string{"resolved", "open"}, []string{all[0].State, all[1].State})
+	assert.Equal(t, counts{OpenErrors: 1}, h.counts()[sourceID.String()])
+}
+
+func TestHistory_whatASourceLeftThatIsGoneIsOver(t *testing.T) {
+	h := newHistory(10)
+	h.restore([]eventView{{Event: trouble("1", "collection"), State: stateOpen}})
+	h.observe(nil, false, time.Now())
+	assert.Equal(t, counts{OpenErrors: 1}, h.counts()[sourceID.String()], "it may be about to start")
+	h.observe(nil, true, time.Now())
+	assert.Empty(t, h.counts())
+}
+
+func TestKeeper_savesNowAndThen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		stored := newMemoryStorage(t)
+		k, h := newKeeper(t, stored)
+		k.keep(t.Context())
+		go k.run(t.Context())
+		h.add(trouble("1", "collection"))
+		pass(saveInterval + time.Second)
+		synctest.Wait()
+		assert.Contains(t, string(stored.stored[eventsKey]), `"eventId":"1"`)
+		delete(stored.stored, eventsKey)
+		pass(time.Hour)
+		synctest.Wait()
+		assert.Empty(t, stored.stored, "there is nothing new to save")
+	})
+}
+
+func TestKeeper_storageThatFailsHurtsNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		stored := newMemoryStorage(t)
+		stored.stored[eventsKey] = []byte(`{"version":1,"events":[{"eventId":"0"}]}`)
+		stored.failure = errors.New("no space left on device")
+		k, h := newKeeper(t, stored)
+		k.keep(t.Context())
+		go k.run(t.Context())
+		h.add(trouble("1", "collection"))
+		pass(time.Hour)
+		synctest.Wait()
+		stored.mu.Lock()
+		stored.failure = nil
+		stored.mu.Unlock()
+		pass(2 * openRetry)
+		synctest.Wait()
+		all, _ := h.all()
+		require.Len(t, all, 2)
+		assert.Equal(t, []string{"0", "1"}, []string{all[0].EventID, all[1].EventID}, "what was stored comes first")
+		assert.Contains(t, string(stored.stored[eventsKey]), `"eventId":"1"`)
+	})
+}
+
+func TestKeeper_setsAsideWhatItCannotRead(t *testing.T) {
+	for _, text := range []string{"garbage", `{"version":2,"events":{}}`} {
+		stored := newMemoryStorage(t)
+		stored.stored[eventsKey] = []byte(text)
+		p := startPage(t, host{stored}, in)
+		assert.Empty(t, get[eventsAnswer](p, pathEvents).ids())
+		assert.Equal(t, text, string(stored.stored[asideKey]))
+		assert.Equal(t, 1, p.logs.FilterMessageSnippet("not readable").Len())
+		p.HealthEvent(trouble("1", "collection"))
+		require.NoError(t, p.Shutdown(t.Context()))
+		assert.Contains(t, string(stored.stored[eventsKey]), `"eventId":"1"`)
+	}
+}
+
+func TestShutdown_doesNotWaitForStorageThatHangs(t *testing.T) {
+	stored := newMemoryStorage(t)
+	p := startPage(t, host{stored}, in)
+	p.HealthEvent(trouble("1", "collection"))
+	held := make(chan struct{})
+	stored.mu.Lock()
+	stored.held = held
+	stored.mu.Unlock()
+	began := time.Now()
+	require.NoError(t, p.Shutdown(t.Context()))
+	assert.Less(t, time.Since(began), 3*shutdownWait)
+	close(held)
+}
+
+// newKeeper is a keeper without a page.
+func newKeeper(t *testing.T, stored *memoryStorage) (*keeper, *history) {
+	t.Helper()
+	e := newSourceHealth(settingsOf(t), &Config{Storage: &storageID, History: HistoryConfig{MaxEvents: 10}})
+	open, err := e.newStorage(host{stored})
+	require.NoError(t, err)
+	return &keeper{open: open, history: e.history, logger: e.settings.Logger}, e.history
+}

@@ -1,0 +1,153 @@
+package sourcehealthextension
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"go.opentelemetry.io/collector/extension/xextension/storage"
+	"go.uber.org/zap"
+)
+
+const (
+	// saveInterval is how often health events are saved, if there is anything new.
+	saveInterval = 5 * time.Second
+	// openRetry is how often storage that could not be opened or read is tried again.
+	openRetry = 30 * time.Second
+
+	// storedVersion is that of the stored form. Another one is foreign.
+	storedVersion = 1
+	eventsKey     = "health_events"
+	// asideKey is where events are kept that could not be read.
+	asideKey = "health_events.aside"
+)
+
+// storedEvents are the health events as they are stored.
+type storedEvents struct {
+	Version int         `json:"version"`
+	Events  []eventView `json:"events"`
+}
+
+// keeper keeps the history in storage. Storage that fails costs history after a restart, nothing else: it is logged once,
+// and tried again. After the first keep, which Start waits for, all of it belongs to the goroutine of run.
+type keeper struct {
+	open    func(context.Context) (storage.Client, error)
+	history *history
+	logger  *zap.Logger
+
+	client  storage.Client
+	loaded  bool
+	saved   uint64 // the version that is stored
+	failing bool
+	retryAt time.Time
+}
+
+// run saves until ctx ends.
+func (k *keeper) run(ctx context.Context) {
+	tick := time.NewTicker(saveInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			k.keep(ctx)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// keep reads what is stored, if that is not done yet, and saves what is new.
+func (k *keeper) keep(ctx context.Context) {
+	if k.failing && time.Now().Before(k.retryAt) {
+		return
+	}
+	err := k.load(ctx)
+	if err == nil {
+		err = k.save(ctx)
+	}
+	switch {
+	case ctx.Err() != nil: // the end, and what is left is for close
+	case err == nil && k.failing:
+		k.failing = false
+		k.logger.Info("health events are kept again")
+	case err != nil:
+		k.retryAt = time.Now().Add(openRetry)
+		if !k.failing {
+			k.failing = true
+			k.logger.Warn("health events are not kept for the next start; check the storage extension, its directory, and the space there. It is tried again", zap.Error(err))
+		}
+	}
+}
+
+func (k *keeper) load(ctx context.Context) error {
+	if k.loaded {
+		return nil
+	}
+	if k.client == nil {
+		client, err := k.open(ctx)
+		if err != nil {
+			return fmt.Errorf("opening the storage: %w", err)
+		}
+		k.client = client
+	}
+	data, err := k.client.Get(ctx, eventsKey)
+	if err != nil {
+		return fmt.Errorf("reading health events: %w", err)
+	}
+	old, err := decode(data)
+	if err != nil {
+		k.logger.Warn("stored health events are not readable, and history begins anew; they are kept under the key "+asideKey, zap.Error(err))
+		if err := k.client.Set(ctx, asideKey, data); err != nil {
+			return fmt.Errorf("setting unreadable health events aside: %w", err)
+		}
+	}
+	k.history.restore(old)
+	k.loaded = true
+	return nil
+}
+
+func decode(data []byte) ([]eventView, error) {
+	if data == nil {
+		return nil, nil
+	}
+	var stored storedEvents
+	if err := json.Unmarshal(data, &stored); err != nil {
+		return nil, fmt.Errorf("no health events: %w", err)
+	}
+	if stored.Version != storedVersion {
+		return nil, fmt.Errorf("version %d, not %d", stored.Version, storedVersion)
+	}
+	return stored.Events, nil
+}
+
+func (k *keeper) save(ctx context.Context) error {
+	events, version := k.history.all()
+	if version == k.saved {
+		return nil
+	}
+	data, err := json.Marshal(storedEvents{Version: storedVersion, Events: events})
+	if err != nil {
+		return fmt.Errorf("writing health events: %w", err)
+	}
+	if err := k.client.Set(ctx, eventsKey, data); err != nil {
+		return fmt.Errorf("saving health events: %w", err)
+	}
+	k.saved = version
+	return nil
+}
+
+// close saves for the last time and closes the client. run has ended.
+func (k *keeper) close(ctx context.Context) {
+	if k.client == nil {
+		return
+	}
+	if k.loaded {
+		if err := k.save(ctx); err != nil {
+			k.logger.Warn("the last health events are not kept", zap.Error(err))
+		}
+	}
+	if err := k.client.Close(ctx); err != nil {
+		k.logger.Warn("closing the storage", zap.Error(err))
+	}
+}
