@@ -44,18 +44,18 @@ type gaps struct {
 // add opens a gap, and merges it with those that it touches. What was read of its hours before counts no more: the new
 // part of the gap may have been too young then.
 func (g *gaps) add(gap Gap) {
-	for start := g.first(gap); start.Before(gap.To); start = start.Add(archiveUnit) {
+	for start := g.first(gap); start.Before(last(gap)); start = start.Add(archiveUnit) {
 		delete(g.hours, start.Unix())
 	}
 	merged := append(slices.Clone(g.open), gap)
 	slices.SortFunc(merged, func(a, b Gap) int { return a.From.Compare(b.From) })
 	g.open = merged[:1]
 	for _, next := range merged[1:] {
-		last := &g.open[len(g.open)-1]
-		if next.From.After(last.To) {
+		open := &g.open[len(g.open)-1]
+		if next.From.After(open.To) {
 			g.open = append(g.open, next)
-		} else if next.To.After(last.To) {
-			last.To = next.To
+		} else if next.To.After(open.To) {
+			open.To = next.To
 		}
 	}
 }
@@ -64,11 +64,14 @@ func (g *gaps) add(gap Gap) {
 // before the gap.
 func (g *gaps) first(gap Gap) time.Time { return gap.From.Add(-g.margin).Truncate(archiveUnit) }
 
+// last is when the last record of a gap can have come.
+func last(gap Gap) time.Time { return gap.To.Add(clockSlack) }
+
 // windows lists the hours still to be read, the oldest first.
 func (g *gaps) windows() []Window {
 	var list []Window
 	for _, gap := range g.open {
-		for start := g.first(gap); start.Before(gap.To); start = start.Add(archiveUnit) {
+		for start := g.first(gap); start.Before(last(gap)); start = start.Add(archiveUnit) {
 			if g.hours[start.Unix()].Done {
 				continue
 			}
@@ -77,7 +80,7 @@ func (g *gaps) windows() []Window {
 				list = slices.Insert(list, i, Window{Start: start, End: start.Add(archiveUnit)})
 			}
 			// An hour that gaps share is due with the last of them: what was missed there can reach the archive later.
-			came := later(earlier(list[i].End.Add(g.margin), gap.To), g.late[start.Unix()])
+			came := later(earlier(list[i].End.Add(g.margin), last(gap)), g.late[start.Unix()])
 			list[i].Due = later(list[i].Due, came.Add(g.delay))
 		}
 	}
@@ -99,7 +102,7 @@ func (g *gaps) cut(oldest time.Time) []Gap {
 	var gone, kept []Gap
 	given := map[int64]progress{}
 	for _, gap := range g.open {
-		for start := g.first(gap); start.Before(reach) && start.Before(gap.To); start = start.Add(archiveUnit) {
+		for start := g.first(gap); start.Before(reach) && start.Before(last(gap)); start = start.Add(archiveUnit) {
 			if g.hours[start.Unix()].Done {
 				continue
 			}
@@ -129,7 +132,7 @@ func (g *gaps) cut(oldest time.Time) []Gap {
 // within says whether a record with this `ts` may belong to an open gap.
 func (g *gaps) within(ts time.Time) bool {
 	return slices.ContainsFunc(g.open, func(gap Gap) bool {
-		return !ts.Before(gap.From.Add(-g.margin)) && !ts.After(gap.To)
+		return !ts.Before(gap.From.Add(-g.margin)) && !ts.After(last(gap))
 	})
 }
 
@@ -150,7 +153,7 @@ func (g *gaps) done(start time.Time) []Gap {
 }
 
 func (g *gaps) complete(gap Gap) bool {
-	for start := g.first(gap); start.Before(gap.To); start = start.Add(archiveUnit) {
+	for start := g.first(gap); start.Before(last(gap)); start = start.Add(archiveUnit) {
 		if !g.hours[start.Unix()].Done {
 			return false
 		}
@@ -163,7 +166,7 @@ func (g *gaps) tidy() {
 	closed := func(hour int64) bool {
 		start := time.Unix(hour, 0)
 		return !slices.ContainsFunc(g.open, func(gap Gap) bool {
-			return !start.Before(g.first(gap)) && start.Before(gap.To)
+			return !start.Before(g.first(gap)) && start.Before(last(gap))
 		})
 	}
 	maps.DeleteFunc(g.hours, func(hour int64, _ progress) bool { return closed(hour) })

@@ -31,6 +31,49 @@ func TestPosition_firstStartReadsBack(t *testing.T) {
 	assert.Equal(t, []string{"06:30-12:01"}, s.gaps())
 }
 
+// A first session brings what the service has kept, which may be much. When it breaks off, nobody knows of what.
+func TestPosition_firstSessionThatDropsAtOnce(t *testing.T) {
+	s := begin(t, options())
+	s.handshake(12, 0)
+	s.drop()
+	assert.Equal(t, "11:00-12:01", s.handshake(12, 1), "the service keeps an hour")
+	s.acceptLate(at(11, 30), at(12, 2))
+	s.drop()
+	assert.Equal(t, "12:01-12:03", s.handshake(12, 3), "the rest is in the gap")
+}
+
+func TestPosition_firstSessionThatDropsWhileItBringsWhatWasKept(t *testing.T) {
+	s := begin(t, options())
+	s.handshake(12, 0)
+	s.acceptLate(at(11, 20), at(12, 0))
+	s.acceptLate(at(11, 30), at(12, 1))
+	assert.False(t, s.CaughtUp(at(12, 0)))
+	s.drop()
+	assert.Equal(t, "11:30-12:02", s.handshake(12, 2))
+}
+
+// The clock is set anew at each handshake, and can go back a little.
+func TestPosition_dropOpensAGapEvenIfTheClockGoesBack(t *testing.T) {
+	s := begin(t, options())
+	s.handshake(12, 0)
+	s.Alive(at(12, 30).Add(2*time.Second), true)
+	s.drop()
+	assert.Equal(t, "12:29:58-12:30:01", clockBack(s))
+	s.Alive(at(13, 0), true)
+	s.drop()
+	s.now = at(12, 40) // much
+	require.NotNil(t, s.Begin(s.now).Gap)
+	s.accept(12, 50)
+	s.drop()
+	assert.Equal(t, "12:50-12:51", s.handshake(12, 51), "what was safe in the future counts no more")
+}
+
+// clockBack has a handshake a second before what was safe.
+func clockBack(s *story) string {
+	s.now = at(12, 30).Add(time.Second)
+	return text(*s.Begin(s.now).Gap)
+}
+
 // The first start is the first that reaches the service, however the ones before it ended.
 func TestPosition_firstStartReadsBackEvenIfTheServiceWasNotReachedAtFirst(t *testing.T) {
 	for name, end := range map[string]func(*story){"stopped": (*story).stop, "killed": (*story).kill} {
@@ -348,6 +391,7 @@ func TestPosition_gapsThatTouchAreOne(t *testing.T) {
 func TestPosition_gapsSurviveEveryEnd(t *testing.T) {
 	s := begin(t, options())
 	s.handshake(12, 0)
+	s.accept(12, 0)
 	s.drop()
 	s.handshake(12, 30)
 	s.accept(12, 31)
@@ -409,6 +453,7 @@ func TestPosition_pauseInDoubt(t *testing.T) {
 	t.Run("none", func(t *testing.T) {
 		s := begin(t, options())
 		s.handshake(12, 10)
+		s.accept(12, 10)
 		s.Doubt(position.Gap{From: at(12, 10), To: at(12, 10)})
 		assert.Nil(t, s.Confirm())
 	})

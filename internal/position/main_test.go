@@ -231,12 +231,12 @@ func (s *story) gaps() []string {
 	return list
 }
 
-// windows lists the windows to be read.
+// windows lists the windows to be read, and when they are due, to the minute.
 func (s *story) windows() []string {
 	var list []string
 	for _, w := range s.Windows() {
 		require.Equal(s.t, w.Start.Add(time.Hour), w.End)
-		list = append(list, clock(w.Start)+" due "+clock(w.Due))
+		list = append(list, clock(w.Start)+" due "+clock(w.Due.Truncate(time.Minute)))
 	}
 	return list
 }

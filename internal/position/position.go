@@ -15,6 +15,10 @@ const lifeInterval = time.Minute
 // ahead is wrong, and tells nothing of when the record reached the service.
 const maxAhead = time.Minute
 
+// clockSlack is how far the service's time can be from what we take it for: it says whole seconds, and a difference of
+// less than two seconds passes for the way that they took.
+const clockSlack = 3 * time.Second
+
 // Options says what a position remembers, and by which rules gaps open.
 type Options struct {
 	// Cluster and Stream name what the position is of. A stored position of another one is foreign.
@@ -85,7 +89,7 @@ func New(options Options) *Position {
 		options: options,
 		head:    head{clean: true},
 		index:   newIndex(),
-		gaps:    gaps{hours: map[int64]progress{}, late: map[int64]time.Time{}, margin: options.Margin, delay: options.ArchiveDelay},
+		gaps:    gaps{hours: map[int64]progress{}, late: map[int64]time.Time{}, margin: max(options.Margin, clockSlack), delay: options.ArchiveDelay},
 		claimed: newSet(),
 	}
 }
@@ -210,6 +214,9 @@ func (p *Position) Begin(now time.Time) Opened {
 		from, reason = oldest(from, p.options.Since), "first start (backfill.since)"
 	case from.IsZero() && !p.safe.IsZero() && now.Sub(p.life) > p.patience():
 		from, reason = p.safe, "away for longer than the service remembers (backfill.server_memory)"
+	case !from.IsZero():
+		// It can seem to lie in the future, as the clock is set anew at each handshake.
+		from = earlier(from, now.Add(-clockSlack))
 	}
 	if !from.IsZero() && from.Before(now) {
 		opened.Gap, opened.Reason = &Gap{From: from, To: now}, reason
@@ -217,8 +224,10 @@ func (p *Position) Begin(now time.Time) Opened {
 		// What came before is in the gap now.
 		p.safe = now
 	} else if p.safe.IsZero() {
-		p.safe = now
+		// What the service has kept for us comes now, and is not accepted yet.
+		p.safe = now.Add(-p.options.ServerMemory)
 	}
+	p.safe = earlier(p.safe, now)
 	p.suspect = time.Time{}
 	p.clean = false
 	p.life = now

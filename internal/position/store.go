@@ -217,6 +217,8 @@ func (p *Position) joinLate(stored *storedHead, suspect time.Time) Opened {
 	from, reason := suspect, "the last session, or the process, did not end in order"
 	if from.IsZero() && p.begun.Sub(stored.Life) > p.patience() {
 		from, reason = stored.Safe, "away for longer than the service remembers (backfill.server_memory)"
+	} else if !from.IsZero() {
+		from = earlier(from, p.begun.Add(-clockSlack)) // as in Begin
 	}
 	opened := Opened{Strays: p.tellStrays()}
 	if !from.IsZero() && from.Before(p.begun) {

@@ -48,6 +48,7 @@ func TestStrays_killOpensASmallGapForAWrongTime(t *testing.T) {
 func TestStrays_ofAnHourAreOneGap(t *testing.T) {
 	s := begin(t, options())
 	s.handshake(12, 0)
+	s.accept(12, 0)
 	for _, minute := range []int{30, 10, 20, 80} {
 		s.acceptLate(at(5, minute), at(12, 2))
 	}
@@ -73,6 +74,7 @@ func TestStrays_quittingOpensASmallGapForAWrongTime(t *testing.T) {
 func TestStrays_storageAnswersLate(t *testing.T) {
 	s := begin(t, options())
 	s.handshake(12, 0)
+	s.accept(12, 0)
 	s.acceptLate(at(5, 0), at(12, 2))
 	require.NoError(t, s.Save(t.Context(), s.disk, s.now))
 	s.Position = position.New(s.options)
@@ -86,6 +88,7 @@ func TestStrays_storageAnswersLate(t *testing.T) {
 func TestStrays_outOfReachAreUnrecoverable(t *testing.T) {
 	s := begin(t, options())
 	s.handshake(12, 0)
+	s.accept(12, 0)
 	s.acceptLate(time.Date(1999, 12, 31, 23, 0, 0, 0, time.UTC), at(12, 2))
 	s.killed()
 	s.handshake(12, 10)

@@ -251,6 +251,21 @@ func TestPromise_storageLost(t *testing.T) {
 	})
 }
 
+// What the service has kept comes in a session that breaks off at once, and nothing is known of what came before.
+func TestPromise_storageLostAndADropAtOnce(t *testing.T) {
+	readings(t, podsim.Options{}, func(s *scenario) { s.config.Backfill.Margin = time.Minute }, func(s *scenario) {
+		s.traffic(110*time.Minute, time.Minute)
+		s.shutdown()
+		s.storage.wipe()
+		s.traffic(12*time.Minute, time.Minute) // over the turn of an hour
+		s.service.Plan(podsim.Step{Do: podsim.Drop, Records: 8, Lose: 8})
+		s.start()
+		s.fills(9)
+		lost, _ := s.count()
+		assert.Zero(t, lost)
+	})
+}
+
 func TestPromise_storageCorrupt(t *testing.T) {
 	for _, prefix := range []string{"position", "seen."} {
 		t.Run(prefix, func(t *testing.T) {
