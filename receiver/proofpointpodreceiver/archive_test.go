@@ -1,6 +1,7 @@
 package proofpointpodreceiver
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -75,7 +76,7 @@ func TestArchive_refuses(t *testing.T) {
 		"a bad gateway":      {Do: podsim.Refuse, Status: 502, Times: 5},
 		"no answer":          {Do: podsim.Hang, Times: 2},
 		"a connection reset": {Do: podsim.Abort, Times: 5},
-		"unauthorized":       {Do: podsim.Refuse, Status: 401, Times: 4},
+		"a bad request":      {Do: podsim.Refuse, Status: 400, Times: 4},
 	} {
 		t.Run(name, func(t *testing.T) {
 			readings(t, podsim.Options{}, withSecondToken, func(s *scenario) {
@@ -93,6 +94,34 @@ func TestArchive_refuses(t *testing.T) {
 				assert.Equal(t, "Collecting", attr(event, "state"), "live goes on")
 				assert.Equal(t, componentstatus.StatusRecoverableError, event.Status())
 				assert.Equal(t, componentstatus.StatusOK, s.host.last().Status(), "it is over")
+			})
+		})
+	}
+}
+
+func TestArchive_refusesTheSecondToken(t *testing.T) {
+	for _, status := range []int{401, 403} {
+		t.Run(strconv.Itoa(status), func(t *testing.T) {
+			readings(t, podsim.Options{}, withSecondToken, func(s *scenario) {
+				s.state("Collecting")
+				s.shutdown()
+				s.traffic(3*time.Hour, time.Minute)
+				s.service.Plan(podsim.Step{}, podsim.Step{Do: podsim.Refuse, Status: status, Times: -1})
+				s.start()
+				s.traffic(5*time.Hour, time.Minute)
+				assert.Len(t, s.archiveHours(status), 1, "it is not tried again")
+				event := s.host.last()
+				assert.Equal(t, "ThirdPartyConfig", attr(event, "error.type"))
+				assert.Equal(t, "Collecting", attr(event, "state"), "live goes on")
+				assert.Equal(t, componentstatus.StatusRecoverableError, event.Status())
+				require.ErrorContains(t, event.Err(), "correct backfill.api_secret")
+				require.NotEmpty(t, s.gaps())
+
+				s.service.ClearPlan()
+				s.restart()
+				s.fills(3)
+				s.keepsThePromise(0)
+				assert.Equal(t, componentstatus.StatusOK, s.host.last().Status())
 			})
 		})
 	}

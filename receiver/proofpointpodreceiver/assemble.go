@@ -124,6 +124,7 @@ func newStream(set *streamSettings, t podlog.EventType, host component.Host) (*s
 	}
 	if set.archiveCredentials != nil {
 		f.credentials = set.archiveCredentials
+		f.ownToken = true
 		f.intake = newIntake(newDelivery(newFillOutage(config.RetryOnFailure), true), true)
 		parts.filler = f
 		return parts, nil

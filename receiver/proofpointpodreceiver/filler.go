@@ -42,6 +42,11 @@ type filler struct {
 
 	stop, abort context.Context //nolint:containedctx // the life of the stream, not of a call
 
+	// ownToken: the credentials are a second token's, which no one but a reload can change.
+	ownToken bool
+	// refused: the service has refused that token.
+	refused bool
+
 	// maxPause and longest say when a read of a window is ended while the live session pauses: the first for its first
 	// read, the second at the most. What the service has still sent by then is read to its close, and handed on, but not
 	// for longer than overtime. 0: no bounds, as nothing pauses.
@@ -105,7 +110,7 @@ func (f *filler) run() {
 
 // next is the window that is to be read now, if there is one.
 func (f *filler) next() (position.Window, bool) {
-	if time.Now().Before(f.retryAt) || f.stored && !f.position.Loaded() {
+	if f.refused || time.Now().Before(f.retryAt) || f.stored && !f.position.Loaded() {
 		return position.Window{}, false
 	}
 	if f.intake.delivery.busy() {
@@ -300,6 +305,13 @@ func (f *filler) failed(err error) {
 		return
 	}
 	fault, retryAfter := faultOf(err)
+	if f.ownToken && fault.Type == health.ThirdPartyConfig && fault.NewTokenHelps {
+		f.refused = true
+		fault.Message += ". It is not tried again: correct backfill.api_secret, and restart or reload the collector"
+		f.logger.Error("gaps can't be filled", zap.String("error", fault.Message))
+		f.health.Trouble(health.BackfillTrouble, health.FillFails(fault))
+		return
+	}
 	wait := f.wait(retryAfter)
 	if f.outage.attempts > 1 {
 		// A single failure is usual, and not worth an alarm.
