@@ -76,6 +76,7 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	f.DurationVar(&s.service.SlotHold, "slot-hold", 5*time.Second, "how long a session that died keeps its slot; negative: no time")
 	f.DurationVar(&s.service.IdleTimeout, "idle-timeout", 300*time.Second, "end of a session without traffic")
 	f.DurationVar(&s.service.PongDelay, "pong-delay", 0, "how late pings are answered")
+	f.BoolVar(&s.service.CloseDrops, "close-drops", false, "drop the connection instead of answering a client's close frame")
 	f.IntVar(&s.service.CloseTail, "close-tail", 0, "`records` still sent after a client's close frame")
 	f.BoolVar(&s.service.Compression, "compression", false, "accept permessage-deflate")
 	f.DurationVar(&s.service.ArchiveDelay, "archive-delay", 30*time.Minute, "how long a record takes to reach the archive")

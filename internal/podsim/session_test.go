@@ -78,3 +78,19 @@ func TestSession_clientCloseFreesTheSlotAtOnce(t *testing.T) {
 		assert.Equal(t, len(first), info.Records)
 	})
 }
+
+func TestSession_clientCloseIsAnsweredByADrop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, podsim.Options{CloseDrops: true, CloseTail: 3})
+		w.Push(podlog.Message, records(0, 10_000)...) // more than the buffers hold
+		conn := w.dial(podlog.Message)
+		synctest.Wait()
+		message := websocket.FormatCloseMessage(websocket.CloseNormalClosure, "")
+		require.NoError(t, conn.WriteControl(websocket.CloseMessage, message, time.Time{}))
+		synctest.Wait()
+		_, err := readAll(conn)
+		assert.True(t, websocket.IsCloseError(err, websocket.CloseAbnormalClosure), err)
+		assert.Equal(t, "client close", w.Sessions()[0].EndedBy)
+		w.dial(podlog.Message) // the slot is free
+	})
+}

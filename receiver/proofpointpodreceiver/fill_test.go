@@ -12,7 +12,10 @@ import (
 	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.opentelemetry.io/collector/pdata/plog"
 
+	"github.com/proofpointpod/otelcol/internal/podlog"
 	"github.com/proofpointpod/otelcol/internal/podsim"
+	"github.com/proofpointpod/otelcol/internal/position"
+	"github.com/proofpointpod/otelcol/internal/record"
 )
 
 // archiveHours lists the hours of the archive that were asked for, such as 03-04, and how the service answered.
@@ -289,6 +292,81 @@ func TestFill_switchedOff(t *testing.T) {
 		lost, repeated := s.count()
 		assert.Greater(t, lost, 60)
 		assert.Zero(t, repeated)
+	})
+}
+
+// What such a service has not said in order is suspected, so each pause leaves a small gap behind, for one an hour later.
+func TestFill_pausesThoughTheServiceDropsTheConnectionAtOurCloseFrame(t *testing.T) {
+	readings(t, podsim.Options{CloseDrops: true}, nil, func(s *scenario) {
+		s.away(3)
+		s.traffic(6*time.Hour, time.Minute)
+		assert.GreaterOrEqual(t, len(s.archiveHours(101)), 5)
+		for _, gap := range s.gaps() {
+			assert.Less(t, time.Since(gap.To), 3*time.Hour, "what the source was away for is still missing")
+			assert.Less(t, gap.To.Sub(gap.From), 2*time.Minute)
+		}
+		s.keepsThePromise(0)
+	})
+}
+
+// What is due, and what is too old, is reckoned by the service's clock, which only a live session tells.
+func TestFill_waitsForTheServicesClock(t *testing.T) {
+	readings(t, podsim.Options{ClockSkew: -5 * time.Hour}, withSecondToken, func(s *scenario) {
+		s.away(3)
+		s.shutdown()
+		before := len(s.service.Handshakes())
+		over := s.outage()
+		s.start()
+		s.elapse(10 * time.Minute)
+		handshakes := s.service.Handshakes()[before:]
+		assert.NotEmpty(t, handshakes)
+		for _, h := range handshakes {
+			assert.False(t, h.Query.Has("sinceTime"), "the archive was asked")
+		}
+		over()
+		s.fills(5)
+		s.keepsThePromise(0)
+	})
+}
+
+func TestFill_forgetsTheWindowsThatHaveExpired(t *testing.T) {
+	play(t, podsim.Options{}, func(s *scenario) { s.config.Backfill.Since = "719h" }, func(s *scenario) {
+		s.elapse(500 * time.Millisecond)
+		f := s.source.streams[0].stream.filler
+		s.shutdown() // the filler is ours now
+		windows := f.position.Windows()
+		expires, stays := windows[0].Start.Unix(), windows[9].Start.Unix()
+		for _, start := range []int64{expires, stays} {
+			f.pauses[start] = time.Minute
+			f.barren[start] = barren{}
+			f.hopeless[start] = true
+		}
+		s.elapse(5 * time.Hour)
+		f.expire()
+		assert.Equal(t, map[int64]time.Duration{stays: time.Minute}, f.pauses)
+		assert.Equal(t, map[int64]barren{stays: {}}, f.barren)
+		assert.Equal(t, map[int64]bool{stays: true}, f.hopeless)
+	})
+}
+
+// A record of the archive that was not missed does not count as on its way: it would be dropped when it comes live.
+func TestFill_whatWasNotMissedIsNotClaimed(t *testing.T) {
+	play(t, podsim.Options{}, nil, func(s *scenario) {
+		in := s.source.streams[0].stream.filler.intake
+		s.shutdown() // the intake is ours now
+		now := time.Now()
+		where := position.New(position.Options{MaxEntries: 1024, Remember: time.Hour})
+		for i := range 10_000 {
+			where.Accepted([]position.Seen{{ID: uint64(i), TS: now}}, true, now)
+		}
+		where.Forget(now)
+		in.position = where
+		frame := mail(1, now.Add(-10*time.Hour), 0)
+		r := record.Split(podlog.Message, nil, frame, false, now)[0]
+		require.False(t, where.Missed(r.Timestamp.AsTime()))
+		require.NoError(t, in.take(frame, false))
+		assert.Zero(t, in.fresh)
+		assert.True(t, where.Claim(r.ID))
 	})
 }
 

@@ -136,6 +136,7 @@ func TestKeeper_storageAnswersLate(t *testing.T) {
 		assert.Equal(t, componentstatus.StatusRecoverableError, event.Status())
 		assert.Equal(t, "FirstPartyGeneric", attr(event, "error.type"))
 		assert.Equal(t, before, s.archiveHours(101), "the archive waits until it is known what was delivered")
+		assert.Empty(t, s.gaps(), "there may be a position, and then since is of no effect")
 		s.storage.fails(nil)
 		s.traffic(10*time.Second, time.Second)
 		assert.Equal(t, componentstatus.StatusOK, s.host.last().Status())

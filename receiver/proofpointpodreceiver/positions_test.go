@@ -266,6 +266,46 @@ func TestPromise_storageLostAndADropAtOnce(t *testing.T) {
 	})
 }
 
+func TestPromise_storageLostAndSinceAppliesAgain(t *testing.T) {
+	readings(t, podsim.Options{}, func(s *scenario) { s.config.Backfill.Since = "3h" }, func(s *scenario) {
+		s.traffic(5*time.Hour, 10*time.Minute)
+		s.shutdown()
+		s.storage.wipe()
+		s.traffic(90*time.Minute, 10*time.Minute) // longer than the service remembers
+		s.start()
+		s.elapse(time.Minute)
+		require.Len(t, s.gaps(), 1)
+		assert.Equal(t, 3*time.Hour, s.gaps()[0].To.Sub(s.gaps()[0].From).Round(time.Second))
+		s.fills(9)
+		lost, repeated := s.count()
+		assert.Zero(t, lost)
+		assert.Positive(t, repeated, "what was delivered is not known any more")
+		assert.LessOrEqual(t, repeated, 4*6, "since, and the margin")
+	})
+}
+
+// Somebody removes or replaces the storage's directory while the source runs. What is written from then on tells where
+// the stream stands; only identities from before are not known to the next process.
+func TestPromise_storageReplacedWhileTheSourceRuns(t *testing.T) {
+	for name, ends := range map[string]func(*scenario){"stopped": (*scenario).shutdown, "killed": (*scenario).kill} {
+		t.Run(name, func(t *testing.T) {
+			readings(t, podsim.Options{}, nil, func(s *scenario) {
+				s.mails(3000)
+				s.traffic(3*time.Hour, time.Minute)
+				s.storage.wipe()
+				s.traffic(20*time.Minute, 10*time.Second)
+				ends(s)
+				s.traffic(10*time.Minute, time.Minute)
+				s.start()
+				s.elapse(time.Minute)
+				assert.Contains(t, s.said(), "stored chunks of identities are broken or gone")
+				s.fills(9)
+				s.keepsThePromise(4) // accepted in the half minute by which the window is longer than the pipeline's memory
+			})
+		})
+	}
+}
+
 func TestPromise_storageCorrupt(t *testing.T) {
 	for _, prefix := range []string{"position", "seen."} {
 		t.Run(prefix, func(t *testing.T) {
