@@ -53,6 +53,8 @@ type Position struct {
 	claimed *set
 	// begun is the handshake of the first live session of this process; zero: there was none yet.
 	begun time.Time
+	// proof is what the first records of this process prove.
+	proof proof
 	// loaded: storage was read, and what is stored is known to be older than what is here.
 	loaded bool
 	// changed: there is something new to save, besides a sign of life.
@@ -131,6 +133,9 @@ func (p *Position) Accepted(records []Seen, live bool, now time.Time) {
 			e.ts = seconds(r.TS)
 		}
 		p.index.add(e)
+		if live {
+			p.proof.record(r.TS)
+		}
 		if live && r.TS.After(p.safe) && !r.TS.After(now.Add(maxAhead)) {
 			p.safe = later(p.safe, earlier(r.TS, now))
 		}
@@ -203,7 +208,8 @@ func (p *Position) Loaded() bool {
 func (p *Position) Begin(now time.Time) Opened {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.begun.IsZero() {
+	first := p.begun.IsZero()
+	if first {
 		p.begun = now
 	}
 	// A doubt that is left over from another session is not resolved by this one.
@@ -229,6 +235,12 @@ func (p *Position) Begin(now time.Time) Opened {
 	}
 	p.safe = earlier(p.safe, now)
 	p.suspect = time.Time{}
+	if opened.Gap == nil && first && !p.proof.end.IsZero() && now.Sub(p.proof.end) > trustedStop {
+		p.proof.from = p.safe
+		p.suspect = p.safe // until it is proved
+	} else {
+		p.proof.end = time.Time{}
+	}
 	p.clean = false
 	p.life = now
 	p.changed = true

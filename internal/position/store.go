@@ -203,6 +203,9 @@ func (p *Position) join(stored *storedHead, old *index, broken int) Loaded {
 	p.openStrays(astray)
 	if first {
 		p.head = head{safe: stored.Safe, suspect: suspect, life: stored.Life, accepted: stored.Accepted}
+		if stored.Clean {
+			p.proof.end = stored.Life
+		}
 	} else {
 		loaded.Opened = p.joinLate(stored, suspect)
 	}
@@ -215,10 +218,13 @@ func (p *Position) join(stored *storedHead, old *index, broken int) Loaded {
 // joinLate opens the gap that the first session would have opened, had the stored position been known.
 func (p *Position) joinLate(stored *storedHead, suspect time.Time) Opened {
 	from, reason := suspect, "the last session, or the process, did not end in order"
-	if from.IsZero() && p.begun.Sub(stored.Life) > p.patience() {
-		from, reason = stored.Safe, "away for longer than the service remembers (backfill.server_memory)"
-	} else if !from.IsZero() {
+	switch {
+	case !from.IsZero():
 		from = earlier(from, p.begun.Add(-clockSlack)) // as in Begin
+	case p.begun.Sub(stored.Life) > p.patience():
+		from, reason = stored.Safe, "away for longer than the service remembers (backfill.server_memory)"
+	case p.begun.Sub(stored.Life) > trustedStop && !p.proof.given(stored.Life):
+		from, reason = stored.Safe, reasonStopped
 	}
 	opened := Opened{Strays: p.tellStrays()}
 	if !from.IsZero() && from.Before(p.begun) {

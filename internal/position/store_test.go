@@ -283,7 +283,8 @@ func TestLoad_late(t *testing.T) {
 		gap  string
 		knew bool // the last record of the process before
 	}{
-		"after a clean end":              {func(s *story) { s.close(12, 30); s.Close(); s.save() }, "", true},
+		"after a clean end":              {func(s *story) { s.close(12, 59); s.Close(); s.save() }, "", true},
+		"after a clean end, a while ago": {func(s *story) { s.close(12, 58); s.Close(); s.save() }, "12:00-13:00", true},
 		"after a clean end, long ago":    {func(s *story) { s.close(12, 1); s.Close(); s.save() }, "12:00-13:00", true},
 		"after a kill":                   {func(s *story) { s.save() }, "12:00-13:00", false},
 		"after a drop, and a clean stop": {func(s *story) { s.drop(); s.Close(); s.save() }, "12:00-13:00", true},
@@ -336,7 +337,7 @@ func TestLoad_lateKeepsOldGapsAndDoubts(t *testing.T) {
 	s.Close()
 	s.save()
 	s.Position = position.New(s.options)
-	s.handshake(12, 30)
+	s.handshake(12, 1)
 	s.another(at(12, 40), at(12, 41))
 	s.load()
 	assert.Equal(t, []string{"09:10-09:20", "10:00-10:10", "12:40-12:41"}, s.gaps())
@@ -348,7 +349,7 @@ func TestLoad_lateForgetsNothingThatHappenedMeanwhile(t *testing.T) {
 	s := begin(t, o)
 	s.handshake(11, 50)
 	old := s.seen(10, at(12, 0))
-	s.close(12, 0)
+	s.close(12, 29)
 	s.Close()
 	s.save()
 	s.Position = position.New(s.options)

@@ -58,6 +58,26 @@ func TestKeeper_killWhileStorageFails(t *testing.T) {
 	})
 }
 
+// A process that could never read or write storage leaves no trace there, and the next finds the clean end of the one
+// before it.
+func TestKeeper_killWhenStorageFailedFromTheBeginning(t *testing.T) {
+	readings(t, podsim.Options{}, nil, func(s *scenario) {
+		s.traffic(10*time.Minute, 10*time.Second)
+		s.shutdown()
+		s.storage.fails(errDiskFull)
+		s.start()
+		s.traffic(20*time.Minute, 10*time.Second)
+		s.kill()
+		s.storage.fails(nil)
+		s.start()
+		s.traffic(time.Minute, 10*time.Second)
+		s.fills(9)
+		lost, repeated := s.count()
+		assert.Zero(t, lost)
+		assert.LessOrEqual(t, repeated, 120, "what that process has accepted, it can tell nobody")
+	})
+}
+
 func TestKeeper_storageHangs(t *testing.T) {
 	readings(t, podsim.Options{}, nil, func(s *scenario) {
 		s.traffic(time.Minute, 10*time.Second)

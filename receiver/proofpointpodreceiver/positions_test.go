@@ -331,7 +331,7 @@ func TestPosition_quietTenantOpensNoGap(t *testing.T) {
 		s.service.DropAll(podsim.Close)
 		s.elapse(10 * time.Hour)
 		s.shutdown()
-		s.elapse(10 * time.Minute)
+		s.elapse(50 * time.Second)
 		s.start()
 		s.elapse(time.Minute)
 		s.mails(5)
@@ -341,6 +341,24 @@ func TestPosition_quietTenantOpensNoGap(t *testing.T) {
 		for _, h := range s.service.Handshakes() {
 			assert.False(t, h.Query.Has("sinceTime"), "the archive was asked")
 		}
+	})
+}
+
+// On a quiet tenant, nothing shows that no other process has collected during a longer stop, so the archive is asked.
+func TestPosition_quietTenantThatWasStoppedForLonger(t *testing.T) {
+	readings(t, podsim.Options{}, withSecondToken, func(s *scenario) {
+		s.mails(5)
+		s.elapse(2 * time.Hour)
+		s.shutdown()
+		s.elapse(10 * time.Minute)
+		s.mails(1)
+		s.elapse(10 * time.Minute)
+		s.start()
+		s.elapse(5 * time.Minute)
+		require.Len(t, s.gaps(), 1)
+		assert.Contains(t, s.said(), "usually nothing is missing")
+		s.fills(3)
+		s.keepsThePromise(0)
 	})
 }
 

@@ -241,6 +241,9 @@ func (s *stream) look() {
 	last := s.session.LastByte()
 	quiet := len(s.intake.batch) == 0 && !s.session.Pending() && last.Sub(s.busyUntil()) >= quietAfter
 	s.position.Alive(s.clock.at(last), quiet)
+	if found := s.position.Stopped(); found.Gap != nil {
+		s.opened(found)
+	}
 	s.judge(s.pauses.look(s.clock.now()))
 	if s.filler == nil || s.pausing {
 		return
