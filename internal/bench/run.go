@@ -108,7 +108,7 @@ func (b *bench) wants(v *variant) bool {
 func (b *bench) measureLong(ctx context.Context, r *results, v *variant) error {
 	run, _, _ := strings.Cut(v.name, "/")
 	switch {
-	case run == soakRun && b.options.soak > 0:
+	case (run == soakRun || run == fewRun) && b.options.soak > 0:
 		return b.measure(ctx, r, v, task{Do: measureSoak, Milestones: milestones(b.options.soak)})
 	case run == burstRun:
 		return b.measure(ctx, r, v, task{Do: measureBurst, Records: burstRecords})

@@ -29,7 +29,7 @@ func (h host) GetExtensions() map[component.ID]component.Component {
 
 // newHost makes a host whose storage remembers, for each stream, as many records as the variant says.
 func newHost(ctx context.Context, v *variant, receiver component.Type) (host, error) {
-	h := host{storage: &memory{stores: map[string]map[string][]byte{}}}
+	h := host{storage: &memory{forgets: v.forgets, stores: map[string]map[string][]byte{}}}
 	for _, w := range v.workloads {
 		if v.stored <= 0 {
 			continue
@@ -78,8 +78,9 @@ type memory struct {
 	component.StartFunc
 	component.ShutdownFunc
 
-	mu     sync.Mutex
-	stores map[string]map[string][]byte // by the client's name
+	forgets bool // what is stored is gone
+	mu      sync.Mutex
+	stores  map[string]map[string][]byte // by the client's name
 }
 
 // GetClient implements [storage.Extension].
@@ -125,6 +126,9 @@ func (c *memoryClient) Batch(_ context.Context, operations ...*storage.Operation
 		case storage.Get:
 			operation.Value = slices.Clone(c.store[operation.Key])
 		case storage.Set:
+			if c.memory.forgets {
+				continue
+			}
 			c.store[operation.Key] = slices.Clone(operation.Value)
 		case storage.Delete:
 			delete(c.store, operation.Key)

@@ -17,6 +17,8 @@ type variant struct {
 	workloads []string
 	// config are the receiver's settings that are not the defaults.
 	config map[string]any
+	// forgets: the storage keeps nothing, as what it has in memory is not the receiver's.
+	forgets bool
 	// stored is how many records the storage remembers at the start as delivered; negative: there is no storage.
 	stored int
 	// free: not tied to one core.
@@ -115,13 +117,16 @@ func find(name string) (*variant, error) {
 // The variants that run for long, once.
 const (
 	soakRun  = "soak"
+	fewRun   = "soak, 500,000 identities"
 	burstRun = "burst"
 	idleRun  = "idle"
 )
 
 func longRuns() []variant {
 	return []variant{
-		{name: of(soakRun, maillogs), workloads: []string{maillogs}, stored: 0, read: receive},
+		{name: of(soakRun, maillogs), workloads: []string{maillogs}, forgets: true, read: receive},
+		{name: of(fewRun, maillogs), workloads: []string{maillogs}, forgets: true, read: receive,
+			config: map[string]any{"dedup::max_entries": 500_000}},
 		{name: of(burstRun, messages), workloads: []string{messages}, stored: -1, read: receive,
 			// What is remembered of each record would hide what a large one leaves.
 			config: map[string]any{"dedup::window": "1ms", "dedup::max_entries": 1024, "unflushed_window": 0}},
