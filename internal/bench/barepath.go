@@ -35,17 +35,19 @@ func readBarely(ctx context.Context, v *variant, from service, play string, coun
 	resource := pcommon.NewMap()
 	resource.PutStr("service.name", "proofpoint-on-demand")
 	return ended(ctx, session.Receive(ctx, &barePath{
-		format: record.Format{EventType: t, Body: record.BodyText, SIEM: record.SIEMRecord, Resource: resource},
-		count:  func(records int) { count(v.workloads[0], records) },
+		splitter: record.Splitter{EventType: t},
+		format:   record.Format{EventType: t, Body: record.BodyText, SIEM: record.SIEMRecord, Resource: resource},
+		count:    func(records int) { count(v.workloads[0], records) },
 	}))
 }
 
 // barePath implements [podlog.Handler].
 type barePath struct {
-	format record.Format
-	count  func(records int)
-	batch  []record.Record
-	due    time.Time
+	splitter record.Splitter
+	format   record.Format
+	count    func(records int)
+	batch    []record.Record
+	due      time.Time
 }
 
 func (b *barePath) Frame(data []byte, truncated bool) error {
@@ -53,7 +55,7 @@ func (b *barePath) Frame(data []byte, truncated bool) error {
 	if len(b.batch) == 0 {
 		b.due = now.Add(100 * time.Millisecond)
 	}
-	b.batch = record.Split(b.format.EventType, b.batch, data, truncated, now)
+	b.batch = b.splitter.Split(b.batch, data, truncated, now)
 	if len(b.batch) < batchRecords {
 		return nil
 	}

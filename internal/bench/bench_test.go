@@ -164,7 +164,7 @@ func TestPlayer_namesEachRecordAnewInEachLap(t *testing.T) {
 			sent += count
 			for range count {
 				payload, rest := cutFrame(t, frames)
-				got := record.Split(eventType(name), nil, payload, false, time.Now())
+				got := (&record.Splitter{EventType: eventType(name)}).Split(nil, payload, false, time.Now())
 				require.Len(t, got, 1)
 				require.Empty(t, got[0].Problem)
 				seen[got[0].ID] = true

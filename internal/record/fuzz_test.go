@@ -36,7 +36,7 @@ var withoutBlanks = strings.NewReplacer(" ", "", "\t", "", "\r", "", "\n", "").R
 // checkSplit checks what holds for every frame.
 func checkSplit(t *testing.T, frame string, truncated bool) {
 	t.Helper()
-	records := Split(podlog.Message, nil, []byte(frame), truncated, observed)
+	records := split(podlog.Message, nil, []byte(frame), truncated, observed)
 
 	bodies := ""
 	for i, r := range records {
@@ -120,6 +120,21 @@ func TestSplit_agreesWithEncodingJSON(t *testing.T) {
 				for _, c := range []byte("\x00\x1f \n\"\\{}[],:0-eu\x7f\x80") {
 					checkSplit(t, frame[:i]+string([]byte{c})+frame[i+1:], truncated)
 				}
+			}
+		}
+	}
+}
+
+// What is special in a string can stand anywhere in it, also where it is read in words.
+func TestSplit_agreesWithEncodingJSONOnStringsOfEveryLength(t *testing.T) {
+	for length := range 40 {
+		plain := strings.Repeat("x", length)
+		for i := range length {
+			for _, c := range []string{`\n`, `\u00e9`, `\"`, `\x`, "\t", "é", "\xff", `"`} {
+				text := plain[:i] + c + plain[i:]
+				checkSplit(t, `{"`+text+`":"`+text+`"}`, false)
+				checkSplit(t, `{"guid":"`+text+`"}`, false)
+				checkSplit(t, `{"a":"`+text, true)
 			}
 		}
 	}

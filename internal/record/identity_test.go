@@ -15,7 +15,7 @@ import (
 // identityOf is the identity of the one record in a frame.
 func identityOf(t *testing.T, eventType podlog.EventType, frame string) uint64 {
 	t.Helper()
-	records := Split(eventType, nil, []byte(frame), false, observed)
+	records := split(eventType, nil, []byte(frame), false, observed)
 	require.Len(t, records, 1)
 	return records[0].ID
 }
@@ -85,7 +85,7 @@ func TestIdentity_isAnother(t *testing.T) {
 // What is cut may have said anything after the cut, so its beginning alone does not name it.
 func TestIdentity_ofATruncatedRecordIsItsBytes(t *testing.T) {
 	truncatedID := func(frame string) uint64 {
-		records := Split(podlog.Message, nil, []byte(frame), true, observed)
+		records := split(podlog.Message, nil, []byte(frame), true, observed)
 		require.Len(t, records, 1)
 		return records[0].ID
 	}
@@ -147,7 +147,7 @@ func checkIdentity(t *testing.T, r *Record) {
 		case r.Timestamp != 0:
 			want = hashID(kindGUID, name, uint64(r.Timestamp))
 		}
-		o := scanObject(r.Body, 0)
+		o := scan(r.Body)
 		if got := identity(eventType, r, &o); got != want {
 			t.Errorf("%s %q: identity %x, want %x", eventType, r.Body, got, want)
 		}

@@ -49,13 +49,13 @@ func goldenRecords() []Record {
 		"no JSON",
 		"\xff\x00binary",
 	} {
-		records = Split(podlog.Message, records, []byte(frame), false, observed)
+		records = split(podlog.Message, records, []byte(frame), false, observed)
 	}
 	for _, frame := range []string{
 		`{"ts":"2026-01-12T08:15:31+01","data":"a lon`,
 		"{\"ts\":\"2026-01-12T08:15:31+01\",\"data\":\"\xfe",
 	} {
-		records = Split(podlog.Message, records, []byte(frame), true, observed)
+		records = split(podlog.Message, records, []byte(frame), true, observed)
 	}
 	return records
 }
@@ -98,7 +98,7 @@ func TestLogs_golden(t *testing.T) {
 
 func TestLogs_bodyIsTheFrame(t *testing.T) {
 	for _, frame := range append([]string{sample(t, "message")}, seeds...) {
-		records := Split(podlog.Message, nil, []byte(frame), false, observed)
+		records := split(podlog.Message, nil, []byte(frame), false, observed)
 		logs := format().Logs(records).ResourceLogs().At(0).ScopeLogs().At(0).LogRecords()
 		require.Equal(t, len(records), logs.Len())
 		for i := range records {
@@ -142,8 +142,8 @@ func TestLogs_stayValidThroughOTLP(t *testing.T) {
 	f.Body = BodyMap
 	var records []Record
 	for _, seed := range seeds {
-		records = Split(podlog.Message, records, []byte(seed), false, observed)
-		records = Split(podlog.Message, records, []byte(seed), true, observed)
+		records = split(podlog.Message, records, []byte(seed), false, observed)
+		records = split(podlog.Message, records, []byte(seed), true, observed)
 	}
 	logs := f.Logs(records)
 	encoded, err := (&plog.ProtoMarshaler{}).MarshalLogs(logs)
@@ -162,21 +162,23 @@ func BenchmarkSplit(b *testing.B) {
 	for _, name := range []string{"message", "maillog"} {
 		b.Run(name, func(b *testing.B) {
 			frame := []byte(sample(b, name) + "\n")
+			s := Splitter{EventType: podlog.Message}
 			var records []Record
 			b.SetBytes(int64(len(frame)))
 			b.ReportAllocs()
 			for b.Loop() {
-				records = Split(podlog.Message, records[:0], frame, false, observed)
+				records = s.Split(records[:0], frame, false, observed)
 			}
 		})
 	}
 	b.Run("message/lines", func(b *testing.B) {
 		frame := []byte(strings.Repeat(sample(b, "message")+"\n", 10))
+		s := Splitter{EventType: podlog.Message}
 		var records []Record
 		b.SetBytes(int64(len(frame)))
 		b.ReportAllocs()
 		for b.Loop() {
-			records = Split(podlog.Message, records[:0], frame, false, observed)
+			records = s.Split(records[:0], frame, false, observed)
 		}
 	})
 }
@@ -187,7 +189,7 @@ func BenchmarkLogs(b *testing.B) {
 	for _, name := range []string{"message", "maillog"} {
 		var records []Record
 		for range batch {
-			records = Split(podlog.Message, records, []byte(sample(b, name)), false, observed)
+			records = split(podlog.Message, records, []byte(sample(b, name)), false, observed)
 		}
 		for _, body := range []Body{BodyText, BodyMap} {
 			for _, siem := range []SIEM{SIEMRecord, SIEMResource} {

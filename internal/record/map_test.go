@@ -184,7 +184,7 @@ func FuzzMap(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		if records := Split(podlog.Message, nil, []byte(text), false, observed); len(records) == 1 && records[0].Problem == "" {
+		if records := split(podlog.Message, nil, []byte(text), false, observed); len(records) == 1 && records[0].Problem == "" {
 			checkMap(t, records[0].Body)
 		}
 	})

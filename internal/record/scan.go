@@ -64,123 +64,160 @@ func fieldOf(raw string) field {
 	return noField
 }
 
-// scanObject scans the JSON object that begins at text[i] or after blanks there. It checks the grammar of RFC 8259 but
-// not UTF-8: that is utf8.ValidString's part, and is not needed where ascii is set. What follows the object is not
-// looked at.
+// scanner scans objects. Its memory serves one after the other; one goroutine uses it.
+type scanner struct {
+	nesting nesting
+}
+
+// object scans the JSON object that begins at text[i] or after blanks there. It checks the grammar of RFC 8259 but not
+// UTF-8: that is utf8.ValidString's part, and is not needed where ascii is set. What follows the object is not looked
+// at.
 //
-// It passes once over the text, and neither allocates nor recurses.
-func scanObject(text string, i int) (o object) {
+// It passes once over the text, and neither allocates nor recurses. A place in the grammar is a place in the code: what
+// comes next is a key, a value, or what follows on a value.
+func (s *scanner) object(text string, i int) (o object) {
 	i = skipSpace(text, i)
 	if i == len(text) || text[i] != '{' {
 		o.status = statusOf(fail(text, i))
 		return o
 	}
-
 	var (
-		nesting  nesting
-		inObject bool   // the innermost open container is an object
-		key      bool   // a key comes, not a value
-		wanted   field  // the value that comes is that of a field
+		from     int    // where the string begins that is scanned
 		seen     uint64 // all words seen in strings, or-ed
+		inObject bool   // the innermost open container is an object
+		key      bool   // the string is a key
+		wanted   field  // the value that comes is that of a field
 	)
-	for {
-		if i == len(text) {
-			i = stopCut
-			break
-		}
-		switch c := text[i]; {
-		case c == '"':
-			// A string that is plain, as nearly all are, is scanned here rather than by a call.
-			i++
-			from := i
-			for i+8 <= len(text) {
-				w := word(text, i)
-				seen |= w
-				if m := special(w); m != 0 {
-					i += bits.TrailingZeros64(m) / 8
-					break
-				}
-				i += 8
-			}
-			if i < len(text) && text[i] == '"' {
-				i++
-			} else { // an escape, or the last seven bytes of the text
-				var w uint64
-				if i, w = scanString(text, i); i < 0 {
-					break
-				}
-				seen |= w
-			}
-			if !key {
-				if wanted != noField {
-					o.fields[wanted], wanted = text[from:i-1], noField
-				}
-				break
-			}
-			if nesting.depth == 1 {
-				if wanted = fieldOf(text[from : i-1]); wanted != noField {
-					o.fields[wanted] = ""
-				}
-			}
-			if i = skipSpace(text, i); i == len(text) || text[i] != ':' {
-				i = fail(text, i)
-				break
-			}
-			i = skipSpace(text, i+1)
-			key = false
-			continue
-		case key:
-			i = stopBroken
-		case c == '{' || c == '[':
-			wanted = noField
-			if nesting.depth == maxDepth {
-				i = stopBroken
-				break
-			}
-			nesting.push(inObject)
-			inObject = c == '{'
-			if i = skipSpace(text, i+1); i == len(text) || text[i] != closing(inObject) {
-				key = inObject
-				continue // with the first member, or to find that there is none
-			}
-		case c == 't':
-			i, wanted = scanLiteral(text, i, "true"), noField
-		case c == 'f':
-			i, wanted = scanLiteral(text, i, "false"), noField
-		case c == 'n':
-			i, wanted = scanLiteral(text, i, "null"), noField
-		default:
-			i, wanted = scanNumber(text, i), noField
-		}
-		if i < 0 {
-			break
-		}
+	s.nesting.depth = 0
+	goto value
 
-		// After a value: the containers that end here, then a comma.
-		for {
-			if i = skipSpace(text, i); i == len(text) {
-				i = stopCut
-				break
-			}
-			if text[i] != closing(inObject) {
-				break
-			}
-			i++
-			if inObject = nesting.pop(); nesting.depth == 0 {
-				o.end, o.ascii = i, seen&highBits == 0
-				return o
-			}
+key:
+	if i >= len(text) || text[i] != '"' {
+		if i = skipSpace(text, i); i >= len(text) || text[i] != '"' {
+			i = fail(text, i)
+			goto stop
 		}
-		if i < 0 {
-			break
-		}
-		if text[i] != ',' {
-			i = stopBroken
-			break
-		}
-		i = skipSpace(text, i+1)
-		key = inObject
 	}
+	key = true
+
+str:
+	i++
+	from = i
+	if i+16 <= len(text) {
+		// Nearly all strings end within two words, which are looked at together.
+		next := text[i : i+16]
+		first, second := word(next), word(next[8:])
+		seen |= first | second
+		first, second = special(first), special(second)
+		if first|second == 0 {
+			i += 16
+		} else {
+			if first == 0 {
+				i += 8
+				first = second
+			}
+			i += bits.TrailingZeros64(first) / 8
+			if text[i] == '"' {
+				i++
+				goto end
+			}
+		}
+	}
+	{
+		var more uint64
+		if i, more = scanString(text, i); i < 0 {
+			goto stop
+		}
+		seen |= more
+	}
+
+end:
+	if !key {
+		if wanted != noField {
+			o.fields[wanted], wanted = text[from:i-1], noField
+		}
+		goto after
+	}
+	key = false
+	if s.nesting.depth == 1 {
+		if wanted = fieldOf(text[from : i-1]); wanted != noField {
+			o.fields[wanted] = ""
+		}
+	}
+	if i >= len(text) || text[i] != ':' {
+		if i = skipSpace(text, i); i == len(text) || text[i] != ':' {
+			i = fail(text, i)
+			goto stop
+		}
+	}
+	i++
+
+value:
+	if i >= len(text) {
+		i = stopCut
+		goto stop
+	}
+	switch c := text[i]; {
+	case c == '"':
+		goto str
+	case c == '{', c == '[':
+		wanted = noField
+		if s.nesting.depth == maxDepth {
+			i = stopBroken
+			goto stop
+		}
+		s.nesting.push(inObject)
+		inObject = c == '{'
+		if i = skipSpace(text, i+1); i < len(text) && text[i] == closing(inObject) {
+			goto after
+		}
+		if inObject {
+			goto key
+		}
+		goto value
+	case c == 't':
+		i = scanLiteral(text, i, "true")
+	case c == 'f':
+		i = scanLiteral(text, i, "false")
+	case c == 'n':
+		i = scanLiteral(text, i, "null")
+	case isSpace(c):
+		i = skipSpace(text, i)
+		goto value
+	default:
+		i = scanNumber(text, i)
+	}
+	wanted = noField
+	if i < 0 {
+		goto stop
+	}
+
+after:
+	if i >= len(text) {
+		i = stopCut
+		goto stop
+	}
+	switch c := text[i]; {
+	case c == ',':
+		i++
+		if inObject {
+			goto key
+		}
+		goto value
+	case c == closing(inObject):
+		i++
+		if inObject = s.nesting.pop(); s.nesting.depth == 0 {
+			o.end, o.ascii = i, seen&highBits == 0
+			return o
+		}
+		goto after
+	case isSpace(c):
+		i = skipSpace(text, i)
+		goto after
+	}
+	i = stopBroken
+
+stop:
 	o.status = statusOf(i)
 	return o
 }
@@ -250,9 +287,9 @@ const (
 	highBits = 0x80 * ones
 )
 
-// word returns the eight bytes of s from s[i] on.
-func word(s string, i int) uint64 {
-	s = s[i : i+8]
+// word returns the first eight bytes of s.
+func word(s string) uint64 {
+	_ = s[7]
 	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
 		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
 }
@@ -270,7 +307,7 @@ func special(w uint64) uint64 {
 func scanString(text string, i int) (next int, seen uint64) {
 	for i >= 0 {
 		for i+8 <= len(text) {
-			w := word(text, i)
+			w := word(text[i:])
 			seen |= w
 			if m := special(w); m != 0 {
 				i += bits.TrailingZeros64(m) / 8

@@ -15,14 +15,21 @@ func sample(tb testing.TB, name string) string {
 	return strings.TrimSuffix(string(b), "\n")
 }
 
+// scan scans the one object in a text.
+func scan(text string) object {
+	var s scanner
+	return s.object(text, 0)
+}
+
 func BenchmarkScan(b *testing.B) {
 	for _, name := range []string{"message", "maillog", "audit"} {
 		b.Run(name, func(b *testing.B) {
 			text := sample(b, name)
 			b.SetBytes(int64(len(text)))
 			b.ReportAllocs()
+			var s scanner
 			for b.Loop() {
-				if o := scanObject(text, 0); o.status != whole || o.fields[fieldTS] == "" {
+				if o := s.object(text, 0); o.status != whole || o.fields[fieldTS] == "" {
 					b.Fatal(o)
 				}
 			}

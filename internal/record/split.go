@@ -11,15 +11,25 @@ import (
 	"github.com/proofpointpod/otelcol/internal/podlog"
 )
 
+// Splitter splits the frames of one stream. One goroutine uses it.
+type Splitter struct {
+	EventType podlog.EventType
+
+	texts   texts
+	scanner scanner
+}
+
 // Split appends the records of one frame to dst and returns the result. The package comment says what they are.
 // truncated says that the frame was cut for its length, and is what stands before the cut. observed is when the frame
 // was read.
 //
-// The frame is only borrowed. It is copied once: the records of a frame share the memory of that copy.
-func Split(eventType podlog.EventType, dst []Record, frame []byte, truncated bool, observed time.Time) []Record {
+// The frame is only borrowed. It is copied once, and a record keeps the memory of some other ones that came with it: up
+// to 64 KiB.
+func (s *Splitter) Split(dst []Record, frame []byte, truncated bool, observed time.Time) []Record {
 	f := frameText{
-		eventType: eventType,
-		text:      string(trimNewline(frame)),
+		eventType: s.EventType,
+		scanner:   &s.scanner,
+		text:      s.texts.copy(trimNewline(frame)),
 		truncated: truncated,
 		observed:  pcommon.NewTimestampFromTime(observed),
 	}
@@ -37,7 +47,7 @@ func Split(eventType podlog.EventType, dst []Record, frame []byte, truncated boo
 		records = append(records, f.record(f.text, false, object{}))
 	}
 	if truncated {
-		truncate(&records[len(records)-1])
+		f.truncate(&records[len(records)-1])
 	}
 	return records
 }
@@ -46,6 +56,7 @@ func Split(eventType podlog.EventType, dst []Record, frame []byte, truncated boo
 // another kind, they return dst as it was, and false.
 type frameText struct {
 	eventType podlog.EventType
+	scanner   *scanner
 	text      string
 	truncated bool
 	observed  pcommon.Timestamp
@@ -53,7 +64,7 @@ type frameText struct {
 
 // single splits a frame that is one object.
 func (f *frameText) single(dst []Record) ([]Record, bool) {
-	o, alone := scanAlone(f.text)
+	o, alone := f.scanAlone(f.text)
 	if !alone {
 		return dst, false
 	}
@@ -70,7 +81,7 @@ func (f *frameText) objects(dst []Record) ([]Record, bool) {
 			line = end + 1
 			continue
 		}
-		o := scanObject(f.text, line)
+		o := f.scanner.object(f.text, line)
 		switch {
 		case o.status == whole:
 			end = lineEnd(f.text, o.end)
@@ -97,7 +108,7 @@ func (f *frameText) lines(dst []Record) ([]Record, bool) {
 		if isBlank(line) {
 			continue
 		}
-		o, alone := scanAlone(line)
+		o, alone := f.scanAlone(line)
 		dst = append(dst, f.record(trimCR(line), alone, o))
 	}
 	return dst, true
@@ -108,7 +119,7 @@ func (f *frameText) hasObjectLine() bool {
 	for rest, more := f.text, true; more; {
 		var line string
 		line, rest, more = strings.Cut(rest, "\n")
-		o, alone := scanAlone(line)
+		o, alone := f.scanAlone(line)
 		if alone || o.status == cut && f.truncated && !more && !isBlank(line) {
 			return true
 		}
@@ -117,8 +128,8 @@ func (f *frameText) hasObjectLine() bool {
 }
 
 // scanAlone scans an object and says whether it stands alone in the text, but for blanks.
-func scanAlone(text string) (o object, alone bool) {
-	o = scanObject(text, 0)
+func (f *frameText) scanAlone(text string) (o object, alone bool) {
+	o = f.scanner.object(text, 0)
 	return o, o.status == whole && isBlank(text[o.end:])
 }
 
@@ -135,13 +146,13 @@ func (f *frameText) record(body string, isObject bool, o object) Record {
 }
 
 // truncate marks a record as the last piece of a frame that was cut.
-func truncate(r *Record) {
+func (f *frameText) truncate(r *Record) {
 	r.Problem = Truncated
 	r.ID = hashOf(r.Body)
 	r.Timestamp = 0
 	if text := trimCutRune(r.Body); utf8.ValidString(text) {
 		r.Body = text
-		if o := scanObject(text, 0); o.status != broken {
+		if o := f.scanner.object(text, 0); o.status != broken {
 			r.Timestamp = parseTimestamp(o.fields[fieldTS])
 		}
 	}

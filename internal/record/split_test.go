@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
@@ -16,6 +17,13 @@ var observed = time.Date(2026, 1, 12, 8, 0, 0, 0, time.UTC)
 
 // ts2020 is the instant of 2020-11-05T12:59:24.904391+0100.
 const ts2020 = pcommon.Timestamp(1604577564904391000)
+
+// split splits one frame by a splitter that has split another one.
+func split(t podlog.EventType, dst []Record, frame []byte, truncated bool, at time.Time) []Record {
+	s := Splitter{EventType: t}
+	s.Split(nil, []byte(`{"a":["\"",{"b":"`+"\x00"), true, at)
+	return s.Split(dst, frame, truncated, at)
+}
 
 // clean, invalid and truncated are records as Split should make them.
 func clean(body string) Record { return Record{Body: body} }
@@ -108,7 +116,7 @@ func TestSplit(t *testing.T) {
 		"deeper than allowed":    {deep(maxDepth + 1), []Record{invalid(deep(maxDepth + 1))}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			assert.Equal(t, observe(test.want), anonymous(t, Split(podlog.Message, nil, []byte(test.frame), false, observed)))
+			assert.Equal(t, observe(test.want), anonymous(t, split(podlog.Message, nil, []byte(test.frame), false, observed)))
 		})
 	}
 }
@@ -148,7 +156,7 @@ func TestSplit_truncated(t *testing.T) {
 		"invalid UTF-8 before":         {"{\"a\":\"\xff\"}\n{" + ts + ",\"a\":\"\xc3", []Record{invalid("{\"a\":\"\xff\"}"), truncatedAt("{"+ts+",\"a\":\"", ts2020)}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			assert.Equal(t, observe(test.want), anonymous(t, Split(podlog.Message, nil, []byte(test.frame), true, observed)))
+			assert.Equal(t, observe(test.want), anonymous(t, split(podlog.Message, nil, []byte(test.frame), true, observed)))
 		})
 	}
 }
@@ -156,23 +164,38 @@ func TestSplit_truncated(t *testing.T) {
 func TestSplit_appends(t *testing.T) {
 	dst := []Record{clean("before")}
 	for _, frame := range []string{`{"a":1}`, "", "{}\n{}", "x\n{}", "x", "{}\n[]"} {
-		got := Split(podlog.Message, dst[:1:1], []byte(frame), false, observed)
+		got := split(podlog.Message, dst[:1:1], []byte(frame), false, observed)
 		assert.Equal(t, dst[0], got[0], frame)
-		assert.Equal(t, Split(podlog.Message, nil, []byte(frame), false, observed), append([]Record(nil), got[1:]...), frame)
+		assert.Equal(t, split(podlog.Message, nil, []byte(frame), false, observed), append([]Record(nil), got[1:]...), frame)
 	}
 }
 
 func TestSplit_copiesTheFrame(t *testing.T) {
 	frame := []byte("{\"a\":1}\n{\"b\":2}\n")
-	records := Split(podlog.Message, nil, frame, false, observed)
+	records := split(podlog.Message, nil, frame, false, observed)
 	clear(frame)
 	assert.Equal(t, observe([]Record{clean(`{"a":1}`), clean(`{"b":2}`)}), anonymous(t, records))
 }
 
-func TestSplit_allocatesTheBodyOnly(t *testing.T) {
+// The texts of many records are one allocation, and what they share is not written again.
+func TestSplit_allocatesNothingButSharedMemory(t *testing.T) {
 	frame := []byte(sample(t, "message"))
-	dst := make([]Record, 0, 1)
-	assert.Equal(t, 1.0, testing.AllocsPerRun(100, func() { dst = Split(podlog.Message, dst[:0], frame, false, observed) }))
+	s := Splitter{EventType: podlog.Message}
+	dst := make([]Record, 0, 1000)
+	assert.Zero(t, testing.AllocsPerRun(999, func() { dst = s.Split(dst, frame, false, observed) }),
+		"whole allocations for each record")
+	for i := range dst {
+		require.Equal(t, string(frame), dst[i].Body)
+	}
+}
+
+func TestSplit_givesLargeTextsMemoryOfTheirOwn(t *testing.T) {
+	s := Splitter{EventType: podlog.Message}
+	small := s.Split(nil, []byte(`{"a":1}`), false, observed)
+	s.Split(nil, []byte(`{"a":"`+strings.Repeat("x", 1<<20)+`"}`), false, observed)
+	again := s.Split(nil, []byte(`{"b":2}`), false, observed)
+	assert.Equal(t, chunk, s.texts.memory.Cap(), "no more memory is kept")
+	assert.Equal(t, len(small[0].Body)+len(again[0].Body), s.texts.memory.Len())
 }
 
 // anonymous takes the identities, which have tests of their own, off records. Each must have one.

@@ -77,7 +77,7 @@ func newStream(set *streamSettings, t podlog.EventType, host component.Host) (*s
 	}
 	newIntake := func(d *delivery, archive bool) *intake {
 		return &intake{
-			eventType: t, position: where, delivery: d, metrics: metrics, clock: set.clock, archive: archive,
+			splitter: record.Splitter{EventType: t}, position: where, delivery: d, metrics: metrics, clock: set.clock, archive: archive,
 		}
 	}
 	parts := &streamParts{}

@@ -362,7 +362,7 @@ func TestFill_whatWasNotMissedIsNotClaimed(t *testing.T) {
 		where.Forget(now)
 		in.position = where
 		frame := mail(1, now.Add(-10*time.Hour), 0)
-		r := record.Split(podlog.Message, nil, frame, false, now)[0]
+		r := (&record.Splitter{EventType: podlog.Message}).Split(nil, frame, false, now)[0]
 		require.False(t, where.Missed(r.Timestamp.AsTime()))
 		require.NoError(t, in.take(frame, false))
 		assert.Zero(t, in.fresh)

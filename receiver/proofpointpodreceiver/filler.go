@@ -205,7 +205,7 @@ func (f *filler) open(w position.Window, auth http.Header) (*podlog.Session, err
 	if now := f.clock.now(); to.After(now) {
 		to = now
 	}
-	session, err := f.client.OpenArchive(f.stop, f.intake.eventType, auth, w.Start, to)
+	session, err := f.client.OpenArchive(f.stop, f.intake.splitter.EventType, auth, w.Start, to)
 	if f.stop.Err() == nil || err == nil {
 		f.metrics.handshake(err)
 	}

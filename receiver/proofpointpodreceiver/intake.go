@@ -6,7 +6,6 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/proofpointpod/otelcol/internal/podlog"
 	"github.com/proofpointpod/otelcol/internal/position"
 	"github.com/proofpointpod/otelcol/internal/record"
 )
@@ -25,11 +24,11 @@ const (
 // intake turns the frames of a session into batches, without what was delivered before, hands them on, and tells the
 // position. It belongs to the goroutine that reads the session.
 type intake struct {
-	eventType podlog.EventType
-	position  *position.Position
-	delivery  *delivery
-	metrics   *streamMetrics
-	clock     *clock
+	splitter record.Splitter
+	position *position.Position
+	delivery *delivery
+	metrics  *streamMetrics
+	clock    *clock
 	// archive: the frames are the archive's, not a live session's.
 	archive bool
 	// look, if there is one, sees the new records of each frame before they are handed on.
@@ -54,7 +53,7 @@ type tally struct {
 func (in *intake) take(data []byte, truncated bool) error {
 	now := time.Now()
 	before := len(in.batch)
-	in.batch = record.Split(in.eventType, in.batch, data, truncated, now)
+	in.batch = in.splitter.Split(in.batch, data, truncated, now)
 	came := in.batch[before:]
 	if len(came) == 0 {
 		return nil
