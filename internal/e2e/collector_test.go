@@ -17,6 +17,10 @@ const ready = "Everything is ready."
 func aim(t *testing.T, s *service) string {
 	t.Helper()
 	return file(t, "aim.yaml", fmt.Sprintf(`
+extensions:
+  source_health:
+    http:
+      endpoint: %s
 receivers:
   proofpointpod:
     endpoint: %s
@@ -32,7 +36,7 @@ service:
   telemetry:
     metrics:
       level: none
-`, s.url, s.caFile))
+`, reservedAddress(t), s.url, s.caFile))
 }
 
 // startCollector starts the built collector with a configuration that we ship, aimed at the simulated service; extra is

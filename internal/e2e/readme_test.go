@@ -174,7 +174,7 @@ func TestReadme_commandsDoWhatItSays(t *testing.T) {
 		"bin/otelcol-proofpointpod --config config/health.yaml " +
 			"--feature-gates=+extension.healthcheck.useComponentStatus": tryHealth,
 		"bin/otelcol-proofpointpod --config config/health.yaml --config config/otlp.yaml " +
-			"--config 'yaml:service::extensions: [file_storage, health_check, zpages]' " +
+			"--config 'yaml:service::extensions: [file_storage, health_check, source_health, zpages]' " +
 			"--feature-gates=+extension.healthcheck.useComponentStatus": tryHealthWithOTLP,
 
 		"bin/podsim -listen 127.0.0.1:8443 -ca-out ca.pem -cluster-id demo -token demo-token " +

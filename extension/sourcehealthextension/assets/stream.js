@@ -33,7 +33,7 @@ export function stream(first) {
       text(since, `for ${duration(age(now.since))}`);
       attribute(since, 'title', `since ${exact(now.since)}`);
       errors.update(now.errors);
-      retry.update(...retrying(now.retry));
+      retry.update(...retrying(now));
       gaps.update(...missing(now.gaps));
       records.update(now.recordsPerSecond);
       volume.update(now.bytesPerSecond);
@@ -106,7 +106,7 @@ function notice() {
 }
 
 // retrying says how a stream tries to come back.
-function retrying(retry) {
+function retrying({ retry, since }) {
   if (!retry) {
     return [''];
   }
@@ -119,7 +119,7 @@ function retrying(retry) {
   }
   const left = -age(retry.deadline);
   return [`${failed}. It is tried again; ${duration(left)} left, then it gives up.`,
-    Math.min(Math.max(left / 5400, 0), 1), 'Time left of the 90 minutes'];
+    Math.min(Math.max(left / (left + age(since)), 0), 1), 'Time left before it gives up'];
 }
 
 // missing says what may have been missed, and how far it has been read from the archive.
