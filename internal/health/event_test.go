@@ -150,6 +150,7 @@ func TestEvent_anOutageOpensAndIsResolved(t *testing.T) {
 		stream.ServiceWell()
 		s.elapse(9 * time.Second)
 		s.takes()
+		stream.ServiceWell()
 		s.elapse(time.Second)
 		resolved := s.takes("proofpointpod/eu/message/collection Healthy Warning ThirdPartyGenericError dropped")[0]
 		assert.NotEqual(t, opened.EventID, resolved.EventID)
@@ -192,6 +193,9 @@ func TestEvent_eachErrorOfAnOutageIsToldOnceAndAllAreResolvedTogether(t *testing
 			stream.Failing(dropped(), 1, time.Time{})
 			stream.Failing(conflict, 2, time.Time{})
 		}
+		s.elapse(time.Minute)
+		stream.Failing(dropped(), 7, time.Time{})
+		last := time.Now().UTC().Format(time.RFC3339)
 		s.takes(
 			"proofpointpod/eu/message/collection UnHealthy Warning ThirdPartyGenericError dropped",
 			"proofpointpod/eu/message/collection UnHealthy Warning ThirdPartyGenericError status_409",
@@ -200,7 +204,8 @@ func TestEvent_eachErrorOfAnOutageIsToldOnceAndAllAreResolvedTogether(t *testing
 		s.elapse(time.Minute)
 		resolved := s.takes("proofpointpod/eu/message/collection Healthy Warning ThirdPartyGenericError status_409")[0]
 		assert.Equal(t, "409", resolved.Details.ErrorCode)
-		assert.Equal(t, "6", resolved.Details.Count)
+		assert.Equal(t, "7", resolved.Details.Count)
+		assert.Equal(t, last, resolved.Details.LastTime, "whichever it was")
 	})
 }
 

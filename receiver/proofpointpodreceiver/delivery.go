@@ -303,15 +303,19 @@ func (d *delivery) accepted() {
 func (d *delivery) discard(records []record.Record, err error) {
 	d.metrics.refused(len(records))
 	fault := health.PipelineDiscards(err)
-	if d.discarded == 0 { // one line for a run of them, and one at its end
+	first := d.discarded == 0
+	if first { // one line for a run of them, and one at its end
 		d.logger.Error("the pipeline refuses records for good",
 			zap.String("error", fault.Message), zap.String("error.type", string(fault.Type)), zap.Int("records", len(records)))
 	}
 	d.discarded += len(records)
 	// The pipeline answers, so its outage, if there was one, is over.
 	d.outage.over()
-	if !d.aside {
+	switch {
+	case !d.aside:
 		d.health.Failing(fault, 0, time.Time{})
+	case first: // the live session goes on, so there is no state to tell of
+		d.health.Lost(fault)
 	}
 	d.faulty = true
 }

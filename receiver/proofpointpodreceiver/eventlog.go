@@ -39,7 +39,7 @@ type eventLog struct {
 	resource pcommon.Map // the attributes of the resource, but for the event's
 	version  string      // of the collector
 	outage   *outage
-	dropped  func() // counts one
+	dropped  func(count int)
 	logger   *zap.Logger
 
 	stop  context.Context //nolint:containedctx // ended: hurry
@@ -61,7 +61,7 @@ func newEventLog(set *streamSettings, resource pcommon.Map) *eventLog {
 		resource: resource,
 		version:  s.settings.BuildInfo.Version,
 		outage:   newOutage(s.config.RetryOnFailure),
-		dropped:  func() { dropped.Add(context.Background(), 1, of) },
+		dropped:  func(count int) { dropped.Add(context.Background(), int64(count), of) },
 		logger:   s.settings.Logger,
 		stop:     set.stop,
 		abort:    set.abort,
@@ -76,7 +76,7 @@ func (l *eventLog) take(event health.Event) {
 	select {
 	case l.events <- event:
 	default:
-		l.drop(event, errEventQueueFull)
+		l.drop(1, errEventQueueFull)
 	}
 }
 
@@ -99,21 +99,16 @@ func (l *eventLog) run() {
 		select {
 		case event := <-l.events:
 			l.send(event)
-			continue
-		default:
-		}
-		select {
-		case event := <-l.events:
-			l.send(event)
 		case <-l.finish:
-			if len(l.events) == 0 {
-				return
+			for len(l.events) > 0 {
+				l.send(<-l.events)
 			}
+			return
 		}
 	}
 }
 
-// send hands on one event until it is accepted, or given up.
+// send hands on one event until it is accepted, or given up; the end of the shutdown gives up all that wait, too.
 func (l *eventLog) send(event health.Event) {
 	for {
 		err := l.offer(event)
@@ -121,17 +116,21 @@ func (l *eventLog) send(event health.Event) {
 			l.outage.over()
 			return
 		}
-		if consumererror.IsPermanent(err) || errors.Is(err, errAborted) {
-			l.drop(event, err)
+		if errors.Is(err, errAborted) {
+			l.dropAll()
+			return
+		}
+		if consumererror.IsPermanent(err) {
+			l.drop(1, err)
 			return
 		}
 		wait, giveUp := l.outage.failed(time.Now(), 0)
 		if giveUp {
-			l.drop(event, errEventGivenUp)
+			l.drop(1, errEventGivenUp)
 			return
 		}
 		if !pauseForPipeline(l.stop, l.abort, wait) {
-			l.drop(event, errAborted)
+			l.dropAll()
 			return
 		}
 	}
@@ -151,10 +150,19 @@ func (l *eventLog) offer(event health.Event) error {
 	}
 }
 
-func (l *eventLog) drop(event health.Event, why error) {
-	l.dropped()
-	l.logger.Warn("a health event is not sent down the pipeline",
-		zap.String("event_name", event.EventName), zap.String("tracker_id", event.Details.TrackerID), zap.Error(why))
+// dropAll drops the event in hand and all that wait.
+func (l *eventLog) dropAll() {
+	count := 1
+	for len(l.events) > 0 {
+		<-l.events
+		count++
+	}
+	l.drop(count, errAborted)
+}
+
+func (l *eventLog) drop(count int, why error) {
+	l.dropped(count)
+	l.logger.Warn("health events are not sent down the pipeline", zap.Int("events", count), zap.Error(why))
 }
 
 // logs is an event as a log record: the event's JSON as body, and no attributes.

@@ -163,7 +163,48 @@ func TestEventLog_aPipelineThatHoldsAnEventHoldsNoRecord(t *testing.T) {
 		s.service.Generate(podlog.Message, 500)
 		s.collects(podlog.Message)
 		assert.LessOrEqual(t, s.stops(s.t.Context()), 11*time.Second)
-		assert.Equal(t, 1, s.logged("a health event is not sent down the pipeline"))
+		assert.Equal(t, 1, s.logged("health events are not sent down the pipeline"))
+	})
+}
+
+// A pipeline that does not look at its context can't hold the shutdown.
+func TestEventLog_aPipelineThatHoldsAnEventForGood(t *testing.T) {
+	play(t, podsim.Options{}, func(s *scenario) {
+		release := make(chan struct{}) // of the bubble
+		s.t.Cleanup(func() { close(release) })
+		s.config.HealthEvents = true
+		s.sink.answers(func(_ context.Context, logs plog.Logs) error {
+			if isEvent(logs) {
+				<-release
+			}
+			return nil
+		})
+	}, func(s *scenario) {
+		s.state("Collecting")
+		for range 5 {
+			s.source.eventLog.take(health.Event{})
+		}
+		assert.LessOrEqual(t, s.stops(s.t.Context()), 11*time.Second)
+		assert.Equal(t, map[string]float64{"": 6}, s.dropped())
+		assert.Equal(t, 1, s.logged("health events are not sent down the pipeline"), "once for all of them")
+	})
+}
+
+func TestEventLog_outagesDoNotAddUp(t *testing.T) {
+	play(t, podsim.Options{}, func(s *scenario) {
+		s.config.HealthEvents = true
+		s.service.Push(podlog.Message, []byte("no JSON"))
+	}, func(s *scenario) {
+		s.elapse(time.Minute)
+		for range 3 {
+			s.sink.answers(refuse)
+			s.source.eventLog.take(health.Event{})
+			s.elapse(80 * time.Minute)
+			s.sink.answers(nil)
+			s.elapse(2 * time.Minute)
+		}
+		assert.Len(t, s.sentEvents(), 2+1+3, "the first two, the end of the second, and those three")
+		assert.Nil(t, s.dropped())
 	})
 }
 
@@ -181,7 +222,7 @@ func TestEventLog_givesUpAsRetryOnFailureSays(t *testing.T) {
 		assert.Nil(t, s.metric(metricEventsDropped))
 		s.elapse(2 * time.Minute)
 		assert.Equal(t, map[string]float64{"": 1}, s.dropped())
-		assert.Equal(t, 1, s.logged("a health event is not sent down the pipeline"))
+		assert.Equal(t, 1, s.logged("health events are not sent down the pipeline"))
 
 		s.sink.answers(nil)
 		s.service.Push(podlog.Message, []byte("no JSON"))

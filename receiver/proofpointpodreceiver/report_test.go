@@ -1,6 +1,8 @@
 package proofpointpodreceiver
 
 import (
+	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"sync"
@@ -12,6 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/configopaque"
+	"go.opentelemetry.io/collector/consumer/consumererror"
+	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/proofpointpod/otelcol/internal/health"
 	"github.com/proofpointpod/otelcol/internal/podlog"
@@ -354,5 +358,82 @@ func TestReport_anAuthenticatorHasAnotherToken(t *testing.T) {
 			"token Healthy Warning token_expires_1d",
 		}, v.said())
 		assert.Equal(t, []int{101}, s.handshakes(podlog.Message))
+	})
+}
+
+// whatAViewerKnows is all that a viewer and the pipeline were told of the source's health, and the log.
+func (s *scenario) whatAViewerKnows(v *viewer) string {
+	s.t.Helper()
+	text, err := json.Marshal(struct {
+		Report health.Report
+		Events []health.Event
+		Sent   []sentEvent
+	}{v.look(s.t), v.events(), s.sentEvents()})
+	require.NoError(s.t, err)
+	return string(text) + s.said()
+}
+
+// The service, or what stands before it, may repeat what it was sent.
+func TestReport_holdsNoSecret(t *testing.T) {
+	claims := func(name string) string {
+		return jwt(fmt.Sprintf(`{"sub":"%s-subject","exp":%d}`, name, time.Date(2000, 1, 3, 0, 0, 0, 0, time.UTC).Unix()))
+	}
+	first, second := claims("first"), claims("second")
+	var v *viewer
+	play(t, podsim.Options{SlotHold: -1}, func(s *scenario) {
+		v = s.watched()
+		s.config.APISecret = configopaque.String(first)
+		s.config.Backfill.APISecret = configopaque.String(second)
+		s.config.Headers = configopaque.MapList{{Name: "X-Gateway-Key", Value: "made-up-gateway-key"}}
+		s.config.HealthEvents = true
+		s.config.Backfill.Since = "3h"
+		s.service.AcceptTokens(first)
+		said := "you sent " + first + " and made-up-gateway-key"
+		s.service.Plan(
+			podsim.Step{Type: podlog.Message, Do: podsim.Refuse, Status: 503, Body: said},
+			podsim.Step{Type: podlog.Message, Do: podsim.Close, Code: 1008, Reason: first},
+			podsim.Step{Type: podlog.Message, Do: podsim.Close, Code: 1008, Reason: "made-up-gateway-key"},
+			podsim.Step{Type: podlog.Audit, Do: podsim.Refuse, Status: 401, Body: said},
+		)
+		s.streams(podlog.Message, podlog.Audit)
+	}, func(s *scenario) {
+		s.elapse(time.Minute)
+		s.service.Plan(podsim.Step{Type: podlog.Message, Do: podsim.Refuse, Status: 403, Body: "you sent " + second, Times: -1})
+		s.elapse(4 * time.Hour)
+		known := s.whatAViewerKnows(v)
+		s.shutdown()
+		known += s.said() + fmt.Sprint(v.said(), s.sentShort())
+		for _, said := range []string{"token_expires_7d", "status_503", "status_401", "closed_1008", "backfill_status_403", "you sent"} {
+			assert.Contains(t, known, said, "the story is not told")
+		}
+		for _, secret := range []string{"first-subject", "second-subject", "made-up-gateway-key"} {
+			assert.NotContains(t, known, secret)
+		}
+		for _, token := range []string{first, second} {
+			for part := range strings.SplitSeq(token, ".") {
+				assert.NotContains(t, known, part)
+			}
+		}
+	})
+}
+
+func TestReport_recordsOfTheArchiveAreDiscarded(t *testing.T) {
+	var v *viewer
+	play(t, podsim.Options{Tokens: []string{podsim.Token, secondToken}, Past: map[podlog.EventType]int{podlog.Message: 500}}, func(s *scenario) {
+		v = s.watched()
+		s.config.Backfill.APISecret = secondToken
+		s.config.Backfill.Since = "12h"
+	}, func(s *scenario) {
+		s.state("Collecting")
+		s.elapse(500 * time.Millisecond)
+		s.sink.answers(func(context.Context, plog.Logs) error { return consumererror.NewPermanent(errBackendDown) })
+		s.elapse(time.Minute)
+		assert.Contains(t, v.said(), "message/lost UnHealthy Warning pipeline_discards")
+		report := v.look(t)
+		assert.Equal(t, health.Collecting, report.State)
+		events := v.events()
+		lost := events[len(events)-1]
+		assert.Equal(t, 1, report.Streams[0].Repeats[lost.EventID].Count, "or the status would change with each batch")
+		assert.Greater(t, s.sink.offers(), 2)
 	})
 }
