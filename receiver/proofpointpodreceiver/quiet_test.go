@@ -8,26 +8,25 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 
 	"github.com/proofpointpod/otelcol/internal/podsim"
 )
 
-// trickling is the scenario's network, on which 50 bytes come every 100 ms while on.
-func (s *scenario) trickling(on *atomic.Bool) {
+// trickling gives the scenario a network on which 50 bytes come every 100 ms, while it is slow.
+func trickling(s *scenario) {
 	s.dial = func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := s.network.DialContext(ctx, network, address)
-		return &tricklingConn{Conn: conn, on: on}, err
+		return &tricklingConn{Conn: conn, slow: &s.slow}, err
 	}
 }
 
 type tricklingConn struct {
 	net.Conn
-	on *atomic.Bool
+	slow *atomic.Bool
 }
 
 func (c *tricklingConn) Read(p []byte) (int, error) {
-	if c.on.Load() {
+	if c.slow.Load() {
 		<-time.After(100 * time.Millisecond)
 		p = p[:min(len(p), 50)]
 	}
@@ -41,23 +40,18 @@ func TestQuiet_notWhileALongRecordIsOnItsWay(t *testing.T) {
 		"some TLS records are complete":        80 * time.Second,
 	} {
 		t.Run(name, func(t *testing.T) {
-			var slow atomic.Bool
-			readings(t, podsim.Options{}, func(s *scenario) {
-				slow.Store(false)
-				s.trickling(&slow)
-			}, func(s *scenario) {
+			readings(t, podsim.Options{}, trickling, func(s *scenario) {
 				s.traffic(time.Minute, 10*time.Second)
 				s.elapse(10 * time.Minute)
-				slow.Store(true)
+				s.slow.Store(true)
 				s.elapse(5 * time.Minute) // the deadlines of reads from before are over
 				pushed := time.Now()
 				s.padding = 60_000
 				s.mails(1)
 				s.elapse(after)
 				s.process.cut()
-				slow.Store(false)
-				s.elapse(10 * time.Second)
-				require.Len(t, s.gaps(), 1)
+				s.slow.Store(false)
+				s.until("a gap", func() bool { return len(s.gaps()) == 1 })
 				assert.False(t, s.gaps()[0].From.After(pushed), "gap from %v", s.gaps()[0].From)
 				s.fills(9)
 				s.keepsThePromise(0)
@@ -77,8 +71,7 @@ func TestQuiet_notRightAfterThePipelineBlocked(t *testing.T) {
 		release(nil)
 		s.elapse(5 * time.Second)
 		s.process.cut()
-		s.elapse(10 * time.Second)
-		require.Len(t, s.gaps(), 1)
+		s.until("a gap", func() bool { return len(s.gaps()) == 1 })
 		assert.True(t, s.gaps()[0].From.Before(blocked.Add(-5*time.Minute)), "gap from %v", s.gaps()[0].From)
 	})
 }

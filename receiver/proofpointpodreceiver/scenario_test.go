@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -48,6 +49,7 @@ type scenario struct {
 	padding   int // bytes in each of them that say nothing
 	resume    podsim.Resume
 	skew      time.Duration // of the service's clock
+	slow      atomic.Bool   // the network, if it is trickling
 	// dial takes the place of network.
 	dial func(ctx context.Context, network, address string) (net.Conn, error)
 }

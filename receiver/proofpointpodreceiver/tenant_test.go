@@ -18,7 +18,8 @@ import (
 // secondToken is another token of the simulated service.
 const secondToken = podsim.Token + "2"
 
-// readings plays a scenario under both readings of where the service resumes a live session. The source has storage,
+// readings plays a scenario under both readings of where the service resumes a live session, side by side, since most of
+// the time of these tests is spent in scenarios of hours; set and story share nothing but what they are given. The source has storage,
 // and a pipeline that keeps what it accepts in its memory for five minutes.
 func readings(t *testing.T, options podsim.Options, set func(*scenario), story func(*scenario)) {
 	t.Helper()
@@ -27,6 +28,8 @@ func readings(t *testing.T, options podsim.Options, set func(*scenario), story f
 		"resumes after what was received": podsim.ResumeAfterReceived,
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			options := options
 			options.Resume = resume
 			play(t, options, func(s *scenario) {
 				s.config.Storage = &storageID
