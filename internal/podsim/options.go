@@ -65,7 +65,8 @@ type Options struct {
 	// CloseTail is how many records, if there are so many, are still written after a client's close frame and
 	// before the service's own: those that were already on their way.
 	CloseTail int
-	// CloseDrops closes the connection, after a client's close frame and CloseTail, instead of answering it.
+	// CloseDrops closes the connection, after a client's close frame and CloseTail, instead of answering it. The
+	// slot is held as after any end without a close frame.
 	CloseDrops bool
 	// Compression accepts permessage-deflate.
 	Compression bool

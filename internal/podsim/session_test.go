@@ -81,7 +81,7 @@ func TestSession_clientCloseFreesTheSlotAtOnce(t *testing.T) {
 
 func TestSession_clientCloseIsAnsweredByADrop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, podsim.Options{CloseDrops: true, CloseTail: 3})
+		w := newWorld(t, podsim.Options{CloseDrops: true, CloseTail: 3, SlotHold: 5 * time.Second})
 		w.Push(podlog.Message, records(0, 10_000)...) // more than the buffers hold
 		conn := w.dial(podlog.Message)
 		synctest.Wait()
@@ -91,6 +91,7 @@ func TestSession_clientCloseIsAnsweredByADrop(t *testing.T) {
 		_, err := readAll(conn)
 		assert.True(t, websocket.IsCloseError(err, websocket.CloseAbnormalClosure), err)
 		assert.Equal(t, "client close", w.Sessions()[0].EndedBy)
+		<-time.After(5 * time.Second)
 		w.dial(podlog.Message) // the slot is free
 	})
 }

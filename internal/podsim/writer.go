@@ -84,7 +84,7 @@ func (c *session) next() job {
 // echo answers a client's close frame with its own code, or drops the connection. Call it with Service.mu held.
 func (c *session) echo() *ending {
 	if c.svc.opts.CloseDrops {
-		return &ending{by: "client close", action: Drop, clean: true}
+		return &ending{by: "client close", action: Drop}
 	}
 	return &ending{by: "client close", action: Close, code: c.info.CloseCode, clean: true}
 }

@@ -170,7 +170,7 @@ func (f *filler) read(w position.Window) (done bool, err error) {
 		err = errNoToken
 	}
 	if err == nil {
-		f.session, err = f.open(w, auth)
+		f.session, err = f.openInTurn(w, auth)
 	}
 	if err != nil {
 		f.failed(err)
@@ -197,6 +197,26 @@ func (f *filler) read(w position.Window) (done bool, err error) {
 		f.intake.drop()
 	}
 	return f.finished(w, limit, ended), nil
+}
+
+// slotWait is how long the service has, after the live session's end, to free its slot for the archive.
+const slotWait = 20 * time.Second
+
+// openInTurn opens a session. With the one token, the slot may be held a little longer by the live session, if the
+// service did not answer our close frame: live would hold it again, and for ever, if it came back at once.
+func (f *filler) openInTurn(w position.Window, auth http.Header) (*podlog.Session, error) {
+	last := time.Now().Add(slotWait)
+	if f.until.Before(last) {
+		last = f.until
+	}
+	for wait := time.Second; ; wait *= 2 {
+		session, err := f.open(w, auth)
+		var failed *podlog.Error
+		taken := errors.As(err, &failed) && failed.Reason == podlog.ReasonStatus && failed.Status == http.StatusConflict
+		if f.ownToken || !taken || time.Now().Add(wait).After(last) || !pause(f.stop, wait) {
+			return session, err
+		}
+	}
 }
 
 func (f *filler) open(w position.Window, auth http.Header) (*podlog.Session, error) {
