@@ -9,6 +9,10 @@
 // it goes on where that certainty ended, or there is a gap from there to the handshake. Gaps are read from the archive,
 // hour by hour, and what was accepted before is recognised by its identity.
 //
+// Two things are less certain than they look. What the pipeline has accepted may be in its memory only, for as long as
+// [Position.Flowed] says; a kill loses it. And a position that says that its process has ended in order may not be the
+// newest there was; [Position.Stopped] looks for the proof.
+//
 // # What is stored
 //
 // A head, in JSON, and the identities in chunks of [chunkEntries]. A save writes the head, the chunks that have grown
