@@ -387,7 +387,7 @@ func TestReport_holdsNoSecret(t *testing.T) {
 		s.config.Headers = configopaque.MapList{{Name: "X-Gateway-Key", Value: "made-up-gateway-key"}}
 		s.config.HealthEvents = true
 		s.config.Backfill.Since = "3h"
-		s.service.AcceptTokens(first)
+		s.service.AcceptTokens(first, second)
 		said := "you sent " + first + " and made-up-gateway-key"
 		s.service.Plan(
 			podsim.Step{Type: podlog.Message, Do: podsim.Refuse, Status: 503, Body: said},
@@ -398,12 +398,12 @@ func TestReport_holdsNoSecret(t *testing.T) {
 		s.streams(podlog.Message, podlog.Audit)
 	}, func(s *scenario) {
 		s.elapse(time.Minute)
-		s.service.Plan(podsim.Step{Type: podlog.Message, Do: podsim.Refuse, Status: 403, Body: "you sent " + second, Times: -1})
+		s.service.Plan(podsim.Step{Type: podlog.Message, Do: podsim.Refuse, Status: 503, Body: "you sent " + second, Times: -1})
 		s.elapse(4 * time.Hour)
 		known := s.whatAViewerKnows(v)
 		s.shutdown()
 		known += s.said() + fmt.Sprint(v.said(), s.sentShort())
-		for _, said := range []string{"token_expires_7d", "status_503", "status_401", "closed_1008", "backfill_status_403", "you sent"} {
+		for _, said := range []string{"token_expires_7d", "status_503", "status_401", "closed_1008", "backfill_status_503", "you sent"} {
 			assert.Contains(t, known, said, "the story is not told")
 		}
 		for _, secret := range []string{"first-subject", "second-subject", "made-up-gateway-key"} {
