@@ -52,7 +52,7 @@ func TestVariants_takeEachRecordOnce(t *testing.T) {
 	from := serving(t)
 	for _, v := range variants() {
 		t.Run(v.name, func(t *testing.T) {
-			v.stored = min(v.stored, 5000)
+			v.remembers = min(v.remembers, 5000)
 			// So many laps that a record under a name that came before would be missed.
 			records := 5 * len(v.workloads)
 			for _, w := range v.workloads {

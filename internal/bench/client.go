@@ -133,15 +133,19 @@ func (t *task) run(ctx context.Context, v *variant) (sample, error) {
 		counts[w] = &atomic.Int64{}
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
-	read := make(chan error, 1)
+	read := v.read
+	if read == nil {
+		read = receive
+	}
+	done := make(chan error, 1)
 	go func() {
-		err := v.read(ctx, v, t.Server, t.play(v), counts.count)
+		err := read(ctx, v, t.Server, t.play(v), counts.count)
 		cancel(errors.Join(errReaderEnded, err))
-		read <- err
+		done <- err
 	}()
 	s, err := t.measure(ctx, counts)
 	cancel(nil)
-	if err := errors.Join(err, <-read); err != nil {
+	if err := errors.Join(err, <-done); err != nil {
 		return sample{}, err
 	}
 	if t.Do == measureCount {

@@ -25,7 +25,7 @@ import (
 func receive(ctx context.Context, v *variant, from service, play string, count counter) error {
 	factory := proofpointpodreceiver.NewFactory()
 	config := factory.CreateDefaultConfig()
-	if err := v.settings(from, play).Unmarshal(config); err != nil {
+	if err := v.configuration(from, play).Unmarshal(config); err != nil {
 		return fmt.Errorf("configure the receiver: %w", err)
 	}
 	if err := confmap.Validate(config); err != nil {
@@ -61,8 +61,8 @@ func receive(ctx context.Context, v *variant, from service, play string, count c
 	return errors.Join(source.Shutdown(ending), metrics.Shutdown(ending))
 }
 
-// settings are the receiver's, as in a configuration file. Keys of further levels have `::` between them.
-func (v *variant) settings(from service, play string) *confmap.Conf {
+// configuration is the receiver's, as in a file.
+func (v *variant) configuration(from service, play string) *confmap.Conf {
 	all := map[string]any{
 		"cluster_id":       podsim.ClusterID,
 		"api_secret":       podsim.Token,
@@ -70,7 +70,7 @@ func (v *variant) settings(from service, play string) *confmap.Conf {
 		"tls::ca_pem":      from.CA,
 		"supported_events": v.events(),
 	}
-	if v.stored >= 0 {
+	if v.stores {
 		all["storage"] = storageID().String()
 	}
 	maps.Copy(all, v.config)

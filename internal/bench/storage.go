@@ -31,7 +31,7 @@ func (h host) GetExtensions() map[component.ID]component.Component {
 func newHost(ctx context.Context, v *variant, receiver component.Type) (host, error) {
 	h := host{storage: &memory{forgets: v.forgets, stores: map[string]map[string][]byte{}}}
 	for _, w := range v.workloads {
-		if v.stored <= 0 {
+		if v.remembers == 0 {
 			continue
 		}
 		stream := string(eventType(w))
@@ -39,7 +39,7 @@ func newHost(ctx context.Context, v *variant, receiver component.Type) (host, er
 		if err != nil {
 			return h, err
 		}
-		if err := remember(ctx, client, stream, v.stored); err != nil {
+		if err := remember(ctx, client, stream, v.remembers); err != nil {
 			return h, fmt.Errorf("fill the storage: %w", err)
 		}
 	}
