@@ -25,22 +25,39 @@ type mapper struct {
 	sizes []int // the number of members of each container, in the order in which they begin
 	next  int   // the container that begins next
 	open  []int // while sizes are counted: the containers that have begun and not ended
+
+	strings []span // in the order in which they are in the text
+	read    int    // the string that is read next
+}
+
+// span is a string in a text, up to its closing quote.
+type span struct {
+	end int
+	// plain: it has no escapes.
+	plain bool
 }
 
 // put parses the one object in text into dst, which is empty. The object must have been scanned.
 func (m *mapper) put(dst pcommon.Map, text string) {
-	m.text, m.i, m.next = text, skipSpace(text, 0), 0
-	m.count()
+	m.text, m.i, m.next, m.read = text, skipSpace(text, 0), 0, 0
+	m.survey()
 	m.object(dst)
 }
 
-// count counts the members of all containers, so that each is allocated once and in its size.
-func (m *mapper) count() {
-	m.sizes, m.open = m.sizes[:0], m.open[:0]
+// survey counts the members of all containers, so that each is allocated once and in its size, and finds the ends of
+// all strings.
+func (m *mapper) survey() {
+	m.sizes, m.open, m.strings = m.sizes[:0], m.open[:0], m.strings[:0]
 	for i := m.i; i < len(m.text); {
 		switch m.text[i] {
 		case '"':
-			i, _ = scanString(m.text, i+1)
+			from := i + 1
+			plain := scanPlain(m.text, from)
+			i = plain + 1
+			if m.text[plain] != '"' {
+				i, _ = scanString(m.text, plain)
+			}
+			m.strings = append(m.strings, span{end: i - 1, plain: i == plain+1})
 			continue
 		case '{', '[':
 			m.open = append(m.open, len(m.sizes))
@@ -141,9 +158,14 @@ func (m *mapper) value(dst pcommon.Value) {
 }
 
 func (m *mapper) string() string {
-	from := m.i + 1
-	m.i, _ = scanString(m.text, from)
-	return unescape(m.text[from : m.i-1])
+	found := m.strings[m.read]
+	m.read++
+	raw := m.text[m.i+1 : found.end]
+	m.i = found.end + 1
+	if found.plain {
+		return raw
+	}
+	return unescape(raw)
 }
 
 func (m *mapper) number(dst pcommon.Value) {

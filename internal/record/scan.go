@@ -302,6 +302,20 @@ func special(w uint64) uint64 {
 	return ((low-0x21*ones)&^low | (backslash-ones)&^backslash) & highBits
 }
 
+// scanPlain returns the index of the first byte from text[i] on that ends a plain run in a string: a quote, a backslash or
+// a control character. There must be one.
+func scanPlain(text string, i int) int {
+	for ; i+8 <= len(text); i += 8 {
+		if m := special(word(text[i:])); m != 0 {
+			return i + bits.TrailingZeros64(m)/8
+		}
+	}
+	for text[i] != '"' && text[i] != '\\' && text[i] >= ' ' {
+		i++
+	}
+	return i
+}
+
 // scanString scans the rest of a string, from text[i] to its closing quote. seen has a high bit set if there is a byte
 // of 0x80 or above in it; the seven bytes behind it may count too.
 func scanString(text string, i int) (next int, seen uint64) {
