@@ -131,12 +131,20 @@ const (
 
 // tokenLookInterval is how often an authenticator is asked for its token while nothing else asks: a session can outlive
 // the token that it was opened with, and the warning before its end is over when there is another.
-const tokenLookInterval = time.Minute
+const (
+	tokenLookInterval = time.Minute
+	// failedLookInterval is for one that fails: if it hangs, each question keeps a goroutine.
+	failedLookInterval = time.Hour
+)
 
 // watch asks an authenticator until ctx ends, for what is noted of the answer.
 func (c *credentials) watch(ctx context.Context) {
-	for c.canChange && pause(ctx, tokenLookInterval) {
-		_, _ = c.ask(ctx) // what is wrong with it shows at the next handshake
+	wait := tokenLookInterval
+	for c.canChange && pause(ctx, wait) {
+		wait = tokenLookInterval
+		if _, err := c.ask(ctx); err != nil { // that is told of at the next handshake
+			wait = failedLookInterval
+		}
 	}
 }
 

@@ -3,9 +3,12 @@ package proofpointpodreceiver
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -436,4 +439,38 @@ func TestReport_recordsOfTheArchiveAreDiscarded(t *testing.T) {
 		assert.Equal(t, 1, report.Streams[0].Repeats[lost.EventID].Count, "or the status would change with each batch")
 		assert.Greater(t, s.sink.offers(), 2)
 	})
+}
+
+// Each question that an authenticator holds is a goroutine.
+func TestReport_anAuthenticatorThatHangsIsAskedSeldom(t *testing.T) {
+	asked := make(chan struct{}, 1000)
+	var hang atomic.Bool
+	play(t, podsim.Options{}, func(s *scenario) {
+		good := bearing(podsim.Token)
+		s.auth(roundTripper(func(request *http.Request, base http.RoundTripper) (*http.Response, error) {
+			asked <- struct{}{}
+			if hang.Load() {
+				return nil, errors.New("it hangs")
+			}
+			transport, _ := good.RoundTripper(base)
+			return transport.RoundTrip(request)
+		}))
+	}, func(s *scenario) {
+		s.state("Collecting")
+		s.elapse(time.Hour)
+		assert.InDelta(t, 60, len(asked), 2, "once a minute")
+		hang.Store(true)
+		s.elapse(10 * time.Hour)
+		assert.InDelta(t, 60+10, len(asked), 3)
+	})
+}
+
+// roundTripper is an authenticator.
+type roundTripper func(request *http.Request, base http.RoundTripper) (*http.Response, error)
+
+func (roundTripper) Start(context.Context, component.Host) error { return nil }
+func (roundTripper) Shutdown(context.Context) error              { return nil }
+
+func (f roundTripper) RoundTripper(base http.RoundTripper) (http.RoundTripper, error) {
+	return roundTrip(func(request *http.Request) (*http.Response, error) { return f(request, base) }), nil
 }
