@@ -41,11 +41,10 @@ func parseTimestamp(raw string) pcommon.Timestamp {
 	if !yearOK || !monthOK || !dayOK || !hourOK || !minuteOK || !secondOK || !fractionOK || !offsetOK {
 		return 0
 	}
-	date := time.Date(year, time.Month(month), day, 0, 0, 0, 0, time.UTC)
-	if date.Day() != day { // there is no such day: it has become one of the next month
+	if day > daysIn(year, month) {
 		return 0
 	}
-	unix := date.Unix() + int64(hour*3600+minute*60+second-offset)
+	unix := int64(days(year, month, day))*24*3600 + int64(hour*3600+minute*60+second-offset)
 	if unix < 0 || unix > math.MaxInt64/int64(time.Second) {
 		return 0
 	}
@@ -55,6 +54,33 @@ func parseTimestamp(raw string) pcommon.Timestamp {
 		return 0
 	}
 	return pcommon.Timestamp(ts)
+}
+
+// daysIn is how many days a month has.
+func daysIn(year, month int) int {
+	switch month {
+	case 4, 6, 9, 11:
+		return 30
+	case 2:
+		if year%4 == 0 && (year%100 != 0 || year%400 == 0) {
+			return 29
+		}
+		return 28
+	}
+	return 31
+}
+
+// days counts the days from 1970-01-01 to a date. time.Date does the same, but is slower, as it takes dates that do not
+// exist. Years begin with March here, so that the leap day is the last of one.
+func days(year, month, day int) int {
+	month -= 3
+	if month < 0 {
+		month += 12
+		year--
+	}
+	const untilEpoch = 719468 // from 0000-03-01
+	// Years have 365 days and leap days; months from March on have 30.6, rounded.
+	return year*365 + year/4 - year/100 + year/400 + (month*153+2)/5 + day - 1 - untilEpoch
 }
 
 // fraction reads the fraction of a second with which s begins, if it does, in nanoseconds, and returns what is left.

@@ -1,12 +1,14 @@
 package record
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 )
@@ -110,6 +112,15 @@ func TestParseTimestamp(t *testing.T) {
 			expected = pcommon.NewTimestampFromTime(instant)
 		}
 		assert.Equal(t, expected, parseTimestamp(ts), ts)
+	}
+}
+
+func TestParseTimestamp_everyDayThereIs(t *testing.T) {
+	for date := time.Date(1970, 1, 1, 12, 0, 0, 0, time.UTC); date.Year() < 2262; date = date.AddDate(0, 0, 1) {
+		require.Equal(t, date, parseTimestamp(date.Format(time.RFC3339)).AsTime())
+		if tomorrow := date.AddDate(0, 0, 1); tomorrow.Day() == 1 {
+			require.Zero(t, parseTimestamp(fmt.Sprintf("%s-%02dT12:00:00Z", date.Format("2006-01"), date.Day()+1)), "the day after %v", date)
+		}
 	}
 }
 

@@ -98,7 +98,9 @@ func newStream(set *streamSettings, t podlog.EventType, host component.Host) (*s
 		abort:       set.abort,
 	}
 	live := parts.stream
-	live.intake.look = func(fresh []record.Record) { live.judge(live.pauses.record(fresh, live.clock.now())) }
+	live.intake.look = func(fresh []record.Record, now time.Time) {
+		live.judge(live.pauses.record(fresh, live.clock.at(now)))
+	}
 	parts.keeper = &keeper{
 		position: where, open: open, health: health, metrics: metrics, logger: logger, clock: set.clock,
 		flow: set.flow, found: parts.stream.opened, tried: make(chan struct{}),

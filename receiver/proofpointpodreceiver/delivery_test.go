@@ -115,6 +115,8 @@ func TestDelivery_readsNothingWhileABatchIsHeld(t *testing.T) {
 		assert.Less(t, written, 1000, "more was read than a batch and the buffers hold")
 		s.sink.answers(nil)
 		s.collects(podlog.Message)
+		require.Len(t, s.service.Sessions(), 1, "a session that nobody reads is not dead")
+		assert.Zero(t, s.service.Sessions()[0].Ended)
 	})
 }
 

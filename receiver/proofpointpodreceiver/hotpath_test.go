@@ -156,3 +156,40 @@ func BenchmarkHotPath(b *testing.B) {
 		}
 	}
 }
+
+// heap is the memory that is in use.
+func heap() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+func TestHotPath_keepsItsMemoryBetweenBatchesAndGivesBackThatOfLargeOnes(t *testing.T) {
+	for _, kind := range []bodyFormat{bodyText, bodyMap} {
+		t.Run(string(kind), func(t *testing.T) {
+			h := newHotPath(t, podlog.Message, func(c *Config) { c.Body = kind })
+			in := h.stream.intake
+			h.read(maxBatchRecords)
+			usual := &in.batch[:1][0]
+			h.read(maxBatchRecords)
+			assert.Same(t, usual, &in.batch[:1][0], "made anew for each batch")
+			before := heap()
+
+			var lines bytes.Buffer
+			for i := range 50 * maxBatchRecords {
+				fmt.Fprintf(&lines, "{\"guid\":\"%d\",\"ts\":\"2026-01-12T08:15:30+0100\"}\n", i)
+			}
+			require.NoError(t, h.stream.Frame(lines.Bytes(), false))
+			require.Empty(t, in.batch)
+			assert.LessOrEqual(t, cap(in.batch), keptRecords)
+
+			huge := append([]byte(`{"guid":"huge","list":["`), bytes.Repeat([]byte(`","`), 16<<20/3)...)
+			require.NoError(t, h.stream.Frame(append(huge, `"]}`...), false))
+			require.Empty(t, in.batch, "it is a batch by itself")
+			lines, huge = bytes.Buffer{}, nil
+			h.read(maxBatchRecords)
+			assert.Less(t, heap(), before+1<<20)
+		})
+	}
+}

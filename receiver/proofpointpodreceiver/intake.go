@@ -32,7 +32,7 @@ type intake struct {
 	// archive: the frames are the archive's, not a live session's.
 	archive bool
 	// look, if there is one, sees the new records of each frame before they are handed on.
-	look func([]record.Record)
+	look func(fresh []record.Record, now time.Time)
 
 	batch      []record.Record
 	batchBytes int
@@ -69,7 +69,7 @@ func (in *intake) take(data []byte, truncated bool) error {
 		return nil
 	}
 	if in.look != nil {
-		in.look(fresh)
+		in.look(fresh, now)
 	}
 	for i := range fresh {
 		in.batchBytes += len(fresh[i].Body)
@@ -91,14 +91,16 @@ func (in *intake) sift(from int) []record.Record {
 		if in.archive && !in.position.Missed(serviceTime(r)) || !in.position.Claim(r.ID) {
 			continue
 		}
-		in.batch[kept] = *r
+		if kept < i {
+			in.batch[kept] = *r
+		}
 		kept++
 	}
 	if dropped := len(in.batch) - kept; dropped > 0 {
 		in.metrics.duplicates(dropped, in.archive)
+		clear(in.batch[kept:])
+		in.batch = in.batch[:kept]
 	}
-	clear(in.batch[kept:])
-	in.batch = in.batch[:kept]
 	return in.batch[from:]
 }
 
