@@ -43,7 +43,7 @@ SIDE_BY_SIDE := -parallel 10
 # The collector builder compiles without cgo and with -trimpath. Whatever else is built the same way is compiled once.
 PLAIN := CGO_ENABLED=0 GOFLAGS='$(GOFLAGS) -mod=readonly -buildvcs=false -trimpath'
 
-.PHONY: help run test build generate lint bench fuzz soak clean check-generate alerts unit e2e tools
+.PHONY: help run test build generate lint bench fuzz screenshots soak clean check-generate alerts unit e2e tools
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1|/p' Makefile | awk -F'|' '{ printf "make %-16s %s\n", $$1, $$2 }'
@@ -71,7 +71,12 @@ unit: ## run the unit tests, with the race detector where there is a C compiler
 	go test -timeout 30m $(RACE) $$(go list ./... | grep -v /internal/e2e)
 
 e2e: build bin/run $(OCB) ## run the end-to-end tests on the built binaries
+	@(command -v chromium || command -v chromium-browser || command -v google-chrome) >/dev/null || \
+		echo 'make: no Chromium: the page of the sources is NOT tested in a browser'
 	$(PLAIN) go test -count=1 -timeout 15m $(SIDE_BY_SIDE) ./internal/e2e
+
+screenshots: build ## take the pictures in docs/ anew, with Chromium
+	UPDATE_SCREENSHOTS=1 $(PLAIN) go test -count=1 -timeout 10m -run 'TestPage_follows' ./internal/e2e
 
 soak: build ## play faults at random on the built binary for SOAKTIME (default 30m); E2E_SOAK_SEED plays one schedule again
 	E2E_SOAK_TIME=$(SOAKTIME) $(PLAIN) go test -v -count=1 -timeout 0 $(SIDE_BY_SIDE) -run 'TestPromise_atRandom' ./internal/e2e

@@ -1,9 +1,10 @@
-// A plot of the last hour. Screen readers get it in words.
+// A plot of the last hour, or of what there is of it. Screen readers get it in words.
 import { attribute, el, svg, text } from './dom.js';
 import { duration } from './format.js';
 
-const width = 360; // one for each step of 10 seconds
+const width = 360;
 const height = 48;
+const spans = [120, 300, 900, 1800, 3600]; // seconds that a plot can show: the least that holds all there is
 
 // plot draws one figure; write says how a value is written.
 export function plot(title, write) {
@@ -15,13 +16,15 @@ export function plot(title, write) {
   }, area, line, cursor);
   const value = el('span', { class: 'value' });
   const note = el('span', { class: 'quiet note' });
+  const begin = el('span');
   const root = el('div', { class: 'figure' },
     el('div', { class: 'figure-head' }, el('span', { class: 'label' }, title), value, note),
     picture,
-    el('div', { class: 'axis quiet', 'aria-hidden': 'true' }, el('span', {}, '1 h ago'), el('span', {}, 'now')));
+    el('div', { class: 'axis quiet', 'aria-hidden': 'true' }, begin, el('span', {}, 'now')));
 
   let points = [];
   let step = 10;
+  let unit = 1; // the width of a step
   let pointed = null; // the point under the pointer
   let summary = '';
 
@@ -31,7 +34,7 @@ export function plot(title, write) {
       attribute(cursor, 'visibility', 'hidden');
       return;
     }
-    const x = width - points.length + pointed + 0.5;
+    const x = width - (points.length - 1 - pointed) * unit;
     attribute(cursor, 'x1', x);
     attribute(cursor, 'x2', x);
     attribute(cursor, 'visibility', 'visible');
@@ -39,7 +42,8 @@ export function plot(title, write) {
   };
   picture.addEventListener('pointermove', (event) => {
     const box = picture.getBoundingClientRect();
-    pointed = Math.round((event.clientX - box.left) / box.width * width - (width - points.length) - 0.5);
+    const left = (box.right - event.clientX) / box.width * width; // of the newest point
+    pointed = points.length - 1 - Math.round(left / unit);
     read();
   });
   picture.addEventListener('pointerleave', () => {
@@ -58,9 +62,12 @@ export function plot(title, write) {
       points = series;
       step = seconds;
       const known = points.filter((v) => v !== null);
+      const span = spans.find((s) => s >= (points.length - 1) * step) ?? spans.at(-1);
+      unit = width * step / span;
+      text(begin, `${duration(span)} ago`);
       const most = Math.max(...known, 0);
-      attribute(line, 'd', path(points, most, false));
-      attribute(area, 'd', path(points, most, true));
+      attribute(line, 'd', path(points, unit, most, false));
+      attribute(area, 'd', path(points, unit, most, true));
       summary = known.length > 0 ? `at most ${write(most)}` : '';
       const mean = known.reduce((sum, v) => sum + v, 0) / known.length;
       attribute(picture, 'aria-label', known.length === 0 ? `${title}: nothing was measured yet`
@@ -70,33 +77,32 @@ export function plot(title, write) {
   };
 }
 
-// path draws each run of known points. The newest is at the right edge.
-function path(points, most, closed) {
+// path draws each run of known points, each point being a step that ends at its place. The newest is at the right edge.
+function path(points, unit, most, closed) {
   const scale = most > 0 ? (height - 3) / most : 0;
   const parts = [];
   let begin = null;
-  const end = (x) => {
+  let last = width;
+  const end = () => {
     if (begin !== null && closed) {
-      parts.push(`V${height}H${begin}Z`);
-    } else if (begin !== null) {
-      parts.push(`H${x + 0.5}`); // a run of one point is to be seen too
+      parts.push(`L${last} ${height}H${begin}Z`);
     }
     begin = null;
   };
   points.forEach((value, i) => {
-    const x = width - points.length + i + 0.5;
+    const x = width - (points.length - 1 - i) * unit;
     if (value === null) {
-      end(x - 1);
+      end();
       return;
     }
     const y = (height - 1.5 - value * scale).toFixed(1);
     if (begin === null) {
-      begin = x;
-      parts.push(closed ? `M${x} ${height}V${y}` : `M${x} ${y}`);
-    } else {
-      parts.push(`L${x} ${y}`);
+      begin = x - unit;
+      parts.push(closed ? `M${begin} ${height}V${y}` : `M${begin} ${y}`);
     }
+    parts.push(`L${x} ${y}`);
+    last = x;
   });
-  end(width - 0.5);
+  end();
   return parts.join('');
 }

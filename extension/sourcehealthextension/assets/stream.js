@@ -112,7 +112,7 @@ function retrying({ retry, since }) {
   }
   const failed = `${many(retry.attempt, 'attempt')} failed`;
   if (retry.quit) {
-    return [`${failed}. It does not go on by itself: correct the cause, then reload or restart the collector.`];
+    return [`${failed}. It does not go on by itself.`];
   }
   if (!retry.deadline) {
     return [`${failed}. It is tried again, for as long as it takes.`];
