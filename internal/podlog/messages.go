@@ -54,6 +54,9 @@ type frame struct {
 	length int64
 }
 
+// control says whether it is not data, but about the session.
+func (f frame) control() bool { return f.opcode >= websocket.CloseMessage }
+
 // next returns the content of the next data message, text or binary. It is valid until the next call. truncated: the
 // message was longer than limit, and what is returned is its beginning. An error is final: that of the connection, a
 // [*websocket.CloseError], or one about what is no frame.
@@ -136,25 +139,12 @@ func (m *messages) nextData() (frame, error) {
 			return f, err
 		}
 		m.inside = true
-		switch f.opcode {
-		case websocket.TextMessage, websocket.BinaryMessage:
-			if m.open {
-				return f, m.violation("a message within a message")
-			}
+		if !f.control() {
 			m.open = !f.final
 			return f, nil
-		case continuationFrame:
-			if !m.open {
-				return f, m.violation("a fragment of no message")
-			}
-			m.open = !f.final
-			return f, nil
-		case websocket.PingMessage, websocket.PongMessage, websocket.CloseMessage:
-			if err := m.control(f); err != nil {
-				return f, err
-			}
-		default:
-			return f, m.violation(fmt.Sprintf("unknown opcode %d", f.opcode))
+		}
+		if err := m.control(f); err != nil {
+			return f, err
 		}
 	}
 }
@@ -180,6 +170,9 @@ func (m *messages) head() (frame, error) {
 	case head[1]&maskBit != 0:
 		return f, m.violation("a masked frame")
 	}
+	if wrong := m.misplaced(f); wrong != "" {
+		return f, m.violation(wrong)
+	}
 	size := 2
 	switch f.length {
 	case length16:
@@ -203,14 +196,32 @@ func (m *messages) head() (frame, error) {
 	return f, err
 }
 
+// misplaced says what is wrong with a frame of this kind here, or nothing. Its length is that in its second byte.
+func (m *messages) misplaced(f frame) string {
+	switch f.opcode {
+	case websocket.TextMessage, websocket.BinaryMessage:
+		if m.open {
+			return "a message within a message"
+		}
+	case continuationFrame:
+		if !m.open {
+			return "a fragment of no message"
+		}
+	case websocket.PingMessage, websocket.PongMessage, websocket.CloseMessage:
+		if !f.final || f.length > maxControl {
+			return "a control frame that is long or in parts"
+		}
+	default:
+		return fmt.Sprintf("unknown opcode %d", f.opcode)
+	}
+	return ""
+}
+
 // control reads a control frame and does what it asks for. Whether the answer arrives is not our concern: a peer that
 // is gone says so to the one who reads.
 func (m *messages) control(f frame) error {
-	if !f.final || f.length > maxControl {
-		return m.violation("a control frame that is long or in parts")
-	}
-	content := make([]byte, f.length)
-	if _, err := io.ReadFull(m.in, content); err != nil {
+	content, err := m.in.Peek(int(f.length))
+	if err != nil {
 		return err
 	}
 	switch f.opcode {
@@ -219,7 +230,8 @@ func (m *messages) control(f frame) error {
 	case websocket.CloseMessage:
 		return m.closed(content)
 	}
-	return nil
+	_, err = m.in.Discard(len(content))
+	return err
 }
 
 // closed answers a close frame and returns it as an error.
