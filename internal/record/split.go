@@ -14,6 +14,9 @@ import (
 // Splitter splits the frames of one stream. One goroutine uses it.
 type Splitter struct {
 	EventType podlog.EventType
+	// Apart gives the records of each frame memory of their own. It is for frames of which few are kept: those would
+	// keep the memory of the others.
+	Apart bool
 
 	texts   texts
 	scanner scanner
@@ -23,13 +26,13 @@ type Splitter struct {
 // truncated says that the frame was cut for its length, and is what stands before the cut. observed is when the frame
 // was read.
 //
-// The frame is only borrowed. It is copied once, and a record keeps the memory of some other ones that came with it: up
-// to 64 KiB.
+// The frame is only borrowed. It is copied once, and a record keeps the memory of the others in its frame and, but for
+// Apart, of some other frames: up to 64 KiB in all, or a frame that is longer.
 func (s *Splitter) Split(dst []Record, frame []byte, truncated bool, observed time.Time) []Record {
 	f := frameText{
 		eventType: s.EventType,
 		scanner:   &s.scanner,
-		text:      s.texts.copy(trimNewline(frame)),
+		text:      s.copy(trimNewline(frame)),
 		truncated: truncated,
 		observed:  pcommon.NewTimestampFromTime(observed),
 	}
@@ -50,6 +53,13 @@ func (s *Splitter) Split(dst []Record, frame []byte, truncated bool, observed ti
 		f.truncate(&records[len(records)-1])
 	}
 	return records
+}
+
+func (s *Splitter) copy(frame []byte) string {
+	if s.Apart {
+		return string(frame)
+	}
+	return s.texts.copy(frame)
 }
 
 // frameText is a frame that is being split. Its methods single, objects and lines append to dst; or, if the frame is of

@@ -77,7 +77,9 @@ func newStream(set *streamSettings, t podlog.EventType, host component.Host) (*s
 	}
 	newIntake := func(d *delivery, archive bool) *intake {
 		return &intake{
-			splitter: record.Splitter{EventType: t}, position: where, delivery: d, metrics: metrics, clock: set.clock, archive: archive,
+			// What the archive brings is mostly known already, and dropped.
+			splitter: record.Splitter{EventType: t, Apart: archive},
+			position: where, delivery: d, metrics: metrics, clock: set.clock, archive: archive,
 		}
 	}
 	parts := &streamParts{}

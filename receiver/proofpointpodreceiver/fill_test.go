@@ -3,6 +3,7 @@ package proofpointpodreceiver
 import (
 	"context"
 	"net"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -367,6 +368,27 @@ func TestFill_whatWasNotMissedIsNotClaimed(t *testing.T) {
 		require.NoError(t, in.take(frame, false))
 		assert.Zero(t, in.fresh)
 		assert.True(t, where.Claim(r.ID))
+	})
+}
+
+// A batch can be kept for minutes, and the archive brings much that is dropped.
+func TestFill_whatIsKeptDoesNotKeepTheMemoryOfWhatIsDropped(t *testing.T) {
+	play(t, podsim.Options{}, nil, func(s *scenario) {
+		in := s.source.streams[0].stream.filler.intake
+		s.shutdown() // the intake is ours now
+		const kept, dropped, size = maxBatchRecords - 1, 20, 2000
+		before := heap()
+		now := time.Now()
+		repeated := mail(0, now, size)
+		for k := range kept {
+			require.NoError(t, in.take(mail(k, now, size), false))
+			for range dropped {
+				require.NoError(t, in.take(repeated, false))
+			}
+		}
+		require.Len(t, in.batch, kept)
+		assert.Less(t, heap(), before+kept*dropped*size/4)
+		runtime.KeepAlive(in)
 	})
 }
 
