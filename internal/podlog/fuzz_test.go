@@ -96,7 +96,7 @@ func readSession(t *testing.T, s *script, limit int64) (contents []content, end 
 func readGorilla(t *testing.T, s *script, limit int64) (contents []content, end error) {
 	t.Helper()
 	dialer := websocket.Dialer{NetDialContext: s.dial}
-	ws, _, err := dialer.DialContext(t.Context(), "ws://service.test/", nil) //nolint:bodyclose // gorilla hands out a copy
+	ws, _, err := dialer.DialContext(t.Context(), "ws://service.test/", nil)
 	require.NoError(t, err)
 	for {
 		_, data, err := ws.ReadMessage()

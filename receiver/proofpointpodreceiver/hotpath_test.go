@@ -187,7 +187,6 @@ func TestHotPath_keepsItsMemoryBetweenBatchesAndGivesBackThatOfLargeOnes(t *test
 			huge := append([]byte(`{"guid":"huge","list":["`), bytes.Repeat([]byte(`","`), 16<<20/3)...)
 			require.NoError(t, h.stream.Frame(append(huge, `"]}`...), false))
 			require.Empty(t, in.batch, "it is a batch by itself")
-			lines, huge = bytes.Buffer{}, nil
 			h.read(maxBatchRecords)
 			assert.Less(t, heap(), before+1<<20)
 		})
