@@ -105,9 +105,9 @@ func (e *sourceHealth) Start(ctx context.Context, host component.Host) error {
 
 	e.stop = stop
 	if open != nil {
-		e.keeper = &keeper{open: open, history: e.history, logger: e.settings.Logger}
-		e.keeper.keep(ctx)
+		e.keeper = newKeeper(open, e.history, e.settings.Logger)
 		e.running.Go(func() { e.keeper.run(running) })
+		e.keeper.wait(ctx)
 	}
 	e.running.Go(func() { observer.run(running) })
 	e.running.Go(func() { e.serve(listener, host) })

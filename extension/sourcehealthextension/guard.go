@@ -13,9 +13,9 @@ import (
 const contentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 
-// guard sets what every answer says to browsers, and refuses other methods than GET and HEAD. Where only this machine may
-// ask, it refuses requests that name another host: a page elsewhere that has its name lead to this machine (DNS
-// rebinding) would otherwise read the answers. It sends no header of CORS, so no other page can.
+// guard sets what every answer says to browsers. Where only this machine may ask, it refuses requests that name another
+// host: a page elsewhere that has its name lead to this machine (DNS rebinding) would otherwise read the answers. It sends
+// no header of CORS, so no other page can.
 func guard(next http.Handler, local bool) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		header := w.Header()
@@ -26,15 +26,11 @@ func guard(next http.Handler, local bool) http.Handler {
 		header.Set("Cross-Origin-Resource-Policy", "same-origin")
 		header.Set("Cross-Origin-Opener-Policy", "same-origin")
 		header.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
-		switch {
-		case r.Method != http.MethodGet && r.Method != http.MethodHead:
-			header.Set("Allow", "GET, HEAD")
-			http.Error(w, "only GET and HEAD: nothing can be changed here", http.StatusMethodNotAllowed)
-		case local && !isLocal(hostOf(r.Host)):
+		if local && !isLocal(hostOf(r.Host)) {
 			http.Error(w, "this page is for its own machine: open it as localhost, or set another http.endpoint for the extension", http.StatusForbidden)
-		default:
-			next.ServeHTTP(w, r)
+			return
 		}
+		next.ServeHTTP(w, r)
 	})
 }
 

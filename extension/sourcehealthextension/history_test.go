@@ -69,12 +69,14 @@ func TestEvents_thatRepeatRaiseACount(t *testing.T) {
 	last := time.Now().Add(time.Minute)
 	report := collecting(sourceID)
 	report.Streams[0].Repeats = map[string]health.RepeatReport{"1": {Count: 12, LastTime: last}}
+	report.Repeats = map[string]health.RepeatReport{"2": {Count: 3, LastTime: last}} // of the source as a whole
 	p.AddSource(sourceID, func() health.Report { return report })
 	p.HealthEvent(trouble("1", "collection"))
+	p.HealthEvent(warning("2", "token"))
 	waitFresh(p)
 	all := get[eventsAnswer](p, pathEvents)
-	require.Len(t, all.Events, 1)
-	assert.Equal(t, 12, all.Events[0].Count)
+	require.Len(t, all.Events, 2)
+	assert.Equal(t, []int{3, 12}, []int{all.Events[0].Count, all.Events[1].Count})
 }
 
 func TestHistory_isBoundedAndForgetsWhatIsOverFirst(t *testing.T) {
@@ -98,6 +100,7 @@ func TestHistory_isBoundedAndForgetsWhatIsOverFirst(t *testing.T) {
 }
 
 func TestHistory_isKeptAcrossRestarts(t *testing.T) {
+	t.Parallel()
 	stored := newMemoryStorage(t)
 	p := startPage(t, host{stored}, in)
 	p.AddSource(sourceID, func() health.Report { return collecting(sourceID) })
@@ -148,9 +151,9 @@ func TestHistory_whatASourceLeftThatIsGoneIsOver(t *testing.T) {
 func TestKeeper_savesNowAndThen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		stored := newMemoryStorage(t)
-		k, h := newKeeper(t, stored)
-		k.keep(t.Context())
+		k, h := keeperOf(t, stored)
 		go k.run(t.Context())
+		k.wait(t.Context())
 		h.add(trouble("1", "collection"))
 		pass(saveInterval + time.Second)
 		synctest.Wait()
@@ -167,9 +170,9 @@ func TestKeeper_storageThatFailsHurtsNobody(t *testing.T) {
 		stored := newMemoryStorage(t)
 		stored.stored[eventsKey] = []byte(`{"version":1,"events":[{"eventId":"0"}]}`)
 		stored.failure = errors.New("no space left on device")
-		k, h := newKeeper(t, stored)
-		k.keep(t.Context())
+		k, h := keeperOf(t, stored)
 		go k.run(t.Context())
+		k.wait(t.Context())
 		h.add(trouble("1", "collection"))
 		pass(time.Hour)
 		synctest.Wait()
@@ -186,7 +189,7 @@ func TestKeeper_storageThatFailsHurtsNobody(t *testing.T) {
 }
 
 func TestKeeper_setsAsideWhatItCannotRead(t *testing.T) {
-	for _, text := range []string{"garbage", `{"version":2,"events":{}}`} {
+	for _, text := range []string{"garbage", `{"version":2,"events":[]}`} {
 		stored := newMemoryStorage(t)
 		stored.stored[eventsKey] = []byte(text)
 		p := startPage(t, host{stored}, in)
@@ -200,6 +203,7 @@ func TestKeeper_setsAsideWhatItCannotRead(t *testing.T) {
 }
 
 func TestShutdown_doesNotWaitForStorageThatHangs(t *testing.T) {
+	t.Parallel()
 	stored := newMemoryStorage(t)
 	p := startPage(t, host{stored}, in)
 	p.HealthEvent(trouble("1", "collection"))
@@ -213,11 +217,31 @@ func TestShutdown_doesNotWaitForStorageThatHangs(t *testing.T) {
 	close(held)
 }
 
-// newKeeper is a keeper without a page.
-func newKeeper(t *testing.T, stored *memoryStorage) (*keeper, *history) {
+// A storage that hangs at the start holds up nobody for long. What it brings later joins what has happened meanwhile.
+func TestStart_doesNotWaitForStorageThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		stored := newMemoryStorage(t)
+		stored.stored[eventsKey] = []byte(`{"version":1,"events":[{"eventId":"0"}]}`)
+		stored.held = make(chan struct{})
+		k, h := keeperOf(t, stored)
+		began := time.Now()
+		go k.run(t.Context())
+		k.wait(t.Context())
+		assert.Equal(t, loadWait, time.Since(began))
+		h.add(trouble("1", "collection"))
+		close(stored.held)
+		synctest.Wait()
+		all, _ := h.all()
+		require.Len(t, all, 2)
+		assert.Equal(t, []string{"0", "1"}, []string{all[0].EventID, all[1].EventID})
+	})
+}
+
+// keeperOf is a keeper without a page.
+func keeperOf(t *testing.T, stored *memoryStorage) (*keeper, *history) {
 	t.Helper()
 	e := newSourceHealth(settingsOf(t), &Config{Storage: &storageID, History: HistoryConfig{MaxEvents: 10}})
 	open, err := e.newStorage(host{stored})
 	require.NoError(t, err)
-	return &keeper{open: open, history: e.history, logger: e.settings.Logger}, e.history
+	return newKeeper(open, e.history, e.settings.Logger), e.history
 }

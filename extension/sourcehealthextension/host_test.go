@@ -185,7 +185,7 @@ type memoryStorage struct {
 	stored  map[string][]byte
 	open    bool
 	failure error         // what every call answers; nil: they work
-	held    chan struct{} // saving waits until it is closed; nil: it does not
+	held    chan struct{} // reading and saving wait until it is closed; nil: they do not
 }
 
 func newMemoryStorage(t *testing.T) *memoryStorage {
@@ -210,24 +210,30 @@ func (m *memoryStorage) GetClient(_ context.Context, kind component.Kind, id com
 }
 
 func (m *memoryStorage) Get(_ context.Context, key string) ([]byte, error) {
+	m.wait()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.stored[key], m.failure
 }
 
 func (m *memoryStorage) Set(ctx context.Context, key string, value []byte) error {
-	m.mu.Lock()
-	held := m.held
-	m.mu.Unlock()
-	if held != nil {
-		<-held // it does not hear of ctx's end
-	}
+	m.wait()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.failure == nil {
 		m.stored[key] = value
 	}
 	return errors.Join(m.failure, ctx.Err())
+}
+
+// wait waits while the storage hangs. It does not hear of a context's end.
+func (m *memoryStorage) wait() {
+	m.mu.Lock()
+	held := m.held
+	m.mu.Unlock()
+	if held != nil {
+		<-held
+	}
 }
 
 func (m *memoryStorage) Delete(context.Context, string) error { return errors.ErrUnsupported }

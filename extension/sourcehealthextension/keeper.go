@@ -13,6 +13,8 @@ import (
 const (
 	// saveInterval is how often health events are saved, if there is anything new.
 	saveInterval = 5 * time.Second
+	// loadWait is how long Start waits for what is stored. Should it come later, it joins what has happened since.
+	loadWait = 2 * time.Second
 	// openRetry is how often storage that could not be opened or read is tried again.
 	openRetry = 30 * time.Second
 
@@ -29,12 +31,13 @@ type storedEvents struct {
 	Events  []eventView `json:"events"`
 }
 
-// keeper keeps the history in storage. Storage that fails costs history after a restart, nothing else: it is logged once,
-// and tried again. After the first keep, which Start waits for, all of it belongs to the goroutine of run.
+// keeper keeps the history in storage. Storage that fails, or hangs, costs history after a restart, nothing else: it is
+// logged once, and tried again. All of it belongs to the goroutine of run.
 type keeper struct {
 	open    func(context.Context) (storage.Client, error)
 	history *history
 	logger  *zap.Logger
+	began   chan struct{} // closed when the first keep has ended
 
 	client  storage.Client
 	loaded  bool
@@ -43,8 +46,26 @@ type keeper struct {
 	retryAt time.Time
 }
 
-// run saves until ctx ends.
+func newKeeper(open func(context.Context) (storage.Client, error), h *history, logger *zap.Logger) *keeper {
+	return &keeper{open: open, history: h, logger: logger, began: make(chan struct{})}
+}
+
+// wait waits until what is stored was read, or could not be, but no longer than loadWait.
+func (k *keeper) wait(ctx context.Context) {
+	limit := time.NewTimer(loadWait)
+	defer limit.Stop()
+	select {
+	case <-k.began:
+	case <-limit.C:
+		k.logger.Warn("the storage takes its time; health events of earlier days are shown when it has answered")
+	case <-ctx.Done():
+	}
+}
+
+// run reads what is stored, and saves until ctx ends.
 func (k *keeper) run(ctx context.Context) {
+	k.keep(ctx)
+	close(k.began)
 	tick := time.NewTicker(saveInterval)
 	defer tick.Stop()
 	for {

@@ -4,11 +4,13 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +18,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/config/configauth"
+	"go.opentelemetry.io/collector/config/confighttp"
+	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/extension/extensioncapabilities"
 
 	"github.com/proofpointpod/otelcol/internal/health"
@@ -129,6 +134,32 @@ func TestPage_onLocalhostAnswersToItsOwnNamesOnly(t *testing.T) {
 	assert.Equal(t, http.StatusNotFound, answer.Code, "a page that others reach has names that it does not know")
 }
 
+// doorman lets in who has the word.
+type doorman struct {
+	component.StartFunc
+	component.ShutdownFunc
+}
+
+func (doorman) Authenticate(ctx context.Context, header map[string][]string) (context.Context, error) {
+	if !slices.Equal(header["Authorization"], []string{"Basic bWFkZS11cA=="}) {
+		return ctx, errors.New("who are you?")
+	}
+	return ctx, nil
+}
+
+func TestPage_withAuthShowsNothingToOthers(t *testing.T) {
+	p := startPage(t, host{doorman{}}, func(config *Config) {
+		config.HTTP.Auth = configoptional.Some(confighttp.AuthConfig{Config: configauth.Config{AuthenticatorID: storageID}})
+	})
+	for _, path := range []string{"/", "/page.js", pathSources, pathEvents, pathStream} {
+		answer, text := p.do(http.MethodGet, path, nil)
+		assert.Equal(t, http.StatusUnauthorized, answer.StatusCode, path)
+		assert.Equal(t, "who are you?\n", text)
+		answer, _ = p.do(http.MethodHead, path, func(r *http.Request) { r.Header.Set("Authorization", "Basic bWFkZS11cA==") })
+		assert.Equal(t, http.StatusOK, answer.StatusCode, path)
+	}
+}
+
 // Texts come from elsewhere. JSON keeps them from being taken for markup even where a browser sniffs.
 func TestAPI_escapesTexts(t *testing.T) {
 	p := startPage(t, host{}, nil)
@@ -206,6 +237,7 @@ func (l *listener) events() eventsAnswer {
 }
 
 func TestStream_tellsOfEveryChange(t *testing.T) {
+	t.Parallel()
 	p := startPage(t, host{}, nil)
 	p.AddSource(sourceID, func() health.Report { return collecting(sourceID) })
 	p.HealthEvent(trouble("1", "collection"))
@@ -245,6 +277,7 @@ func TestStream_endsAtShutdown(t *testing.T) {
 
 // One who opens the stream and does not read is dropped; nobody waits for him, and no memory grows.
 func TestStream_dropsWhoDoesNotRead(t *testing.T) {
+	t.Parallel()
 	h := newHistory(10)
 	for i := range 10 {
 		event := trouble(string(rune('a'+i)), "collection")

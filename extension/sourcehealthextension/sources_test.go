@@ -59,6 +59,7 @@ func TestSources_withOneNameArePointedOut(t *testing.T) {
 }
 
 func TestSources_thatHaveNotIntroducedThemselvesAreShownByTheirStatus(t *testing.T) {
+	t.Parallel()
 	p := startPage(t, host{}, nil)
 	p.report(component.KindReceiver, sourceID, componentstatus.NewEvent(componentstatus.StatusStarting))
 	assert.Equal(t, "Started", get[sourcesAnswer](p, pathSources).Sources[0].State)
@@ -267,6 +268,7 @@ func TestMeter_leavesEmptyWhatNobodyHasMeasured(t *testing.T) {
 	for i, known := range []bool{false, true, false, false, false, true, true} {
 		require.Equal(t, known, !math.IsNaN(rates[i]), "point %d of %v", i, rates)
 	}
+	assert.True(t, math.IsNaN(float64(m.now().records)), "no rate is taken across the beginning")
 	assert.Equal(t, []float64{10, 10, 5}, []float64{rates[1], rates[5], rates[6]}, "lower counts have begun anew")
 	text, err := unknown().MarshalJSON()
 	require.NoError(t, err)
