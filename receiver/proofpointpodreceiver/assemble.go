@@ -155,16 +155,21 @@ func (p *streamParts) start() {
 	}
 }
 
-// wait waits for the stream, which has been told to stop, and then lets the keeper save for the last time; but for
-// storage not longer than ctx.
-func (p *streamParts) wait(ctx context.Context) {
+// wait waits for the stream, which has been told to stop. It says whether the pipeline still holds a batch of it.
+func (p *streamParts) wait() (held bool) {
 	p.collecting.Wait()
+	return p.stream.intake.delivery.held != nil || p.filler != nil && p.filler.intake.delivery.held != nil
+}
+
+// save lets the keeper save for the last time, after wait; but for storage not longer than ctx. orderly: what was
+// accepted is not in the pipeline's memory for longer than its own end takes.
+func (p *streamParts) save(ctx context.Context, orderly bool) {
 	p.stopKeeper()
 	saved := make(chan struct{})
 	go func() {
 		defer close(saved)
 		p.keeping.Wait()
-		p.keeper.close(ctx)
+		p.keeper.close(ctx, orderly)
 	}()
 	select {
 	case <-saved:

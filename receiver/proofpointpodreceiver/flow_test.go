@@ -85,6 +85,30 @@ func TestPromise_killWhileAnotherStreamWaits(t *testing.T) {
 	})
 }
 
+// The collector is told to stop while the sending queue is full, and killed since it does not end: what its batch
+// processor held is lost, that of the stream which has nothing to wait for as well.
+func TestPromise_killedInAStopWhileTheSendingQueueIsFull(t *testing.T) {
+	readings(t, podsim.Options{}, func(s *scenario) {
+		s.config.SupportedEvents = []podlog.EventType{podlog.Message, podlog.Maillog}
+	}, func(s *scenario) {
+		s.traffic(20*time.Minute, 10*time.Second)
+		s.sink.flushBefore(5 * time.Minute)
+		s.sink.memory = 100 * time.Hour
+		release := s.blocks(anything)
+		s.service.Generate(podlog.Maillog, 1)
+		s.elapse(time.Minute)
+		s.stops(context.Background())
+		assert.Equal(t, 1, s.logged("stopped while the pipeline holds a batch: what it may have in its memory only is read again after the next start, so records can be repeated"))
+		s.kill()
+		release(errBackendDown)
+		lost, _ := s.count()
+		assert.Greater(t, lost, 20, "what was in the batch processor")
+		s.start()
+		s.fills(9)
+		s.keepsThePromise(4)
+	})
+}
+
 func TestFlow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFlow()

@@ -160,9 +160,12 @@ func (k *keeper) settle(err error) {
 	k.logger.Warn("the position is not saved; records keep flowing", zap.String("error", fault.Message))
 }
 
-// close saves for the last time and closes the client. The stream has ended.
-func (k *keeper) close(ctx context.Context) {
-	k.position.Close()
+// close saves for the last time and closes the client. The stream has ended. Unless that was orderly, the next process
+// finds what a kill would have left.
+func (k *keeper) close(ctx context.Context, orderly bool) {
+	if orderly {
+		k.position.Close()
+	}
 	if k.client == nil {
 		return
 	}

@@ -162,12 +162,7 @@ func (s *source) Shutdown(ctx context.Context) error {
 	s.settings.Logger.Info("finishing: sessions are closed, and what the service has still sent is handed on; this takes 10 seconds at the most")
 	s.stop()
 	ended := context.AfterFunc(drain, s.abort)
-	// All at once: a stream whose storage hangs must not take the others' time to save.
-	var ending sync.WaitGroup
-	for _, parts := range s.streams {
-		ending.Go(func() { parts.wait(ctx) })
-	}
-	ending.Wait()
+	s.end(ctx)
 	select {
 	case <-s.health.Done():
 	case <-ctx.Done(): // a watcher in the collector holds the last report
@@ -184,6 +179,27 @@ func (s *source) Shutdown(ctx context.Context) error {
 	s.metrics.Shutdown()
 	s.streams, s.viewers, s.eventLog = nil, nil, nil
 	return nil
+}
+
+// end waits for the streams, which have been told to stop, and saves their positions. A pipeline that still holds a batch
+// then stands still, and with it all that was accepted before: should the collector be killed before it moves again, that
+// is lost. So no stream has ended in order, whosever the batch is.
+func (s *source) end(ctx context.Context) {
+	orderly := true
+	for _, parts := range s.streams {
+		if parts.wait() {
+			orderly = false
+		}
+	}
+	if !orderly {
+		s.settings.Logger.Warn("stopped while the pipeline holds a batch: what it may have in its memory only is read again after the next start, so records can be repeated")
+	}
+	// All at once: a stream whose storage hangs must not take the others' time to save.
+	var saving sync.WaitGroup
+	for _, parts := range s.streams {
+		saving.Go(func() { parts.save(ctx, orderly) })
+	}
+	saving.Wait()
 }
 
 // tellHealth makes the health known to the extensions that show it, and starts the sending of health events.
