@@ -88,6 +88,39 @@ func TestPosition_firstStartReadsBackEvenIfTheServiceWasNotReachedAtFirst(t *tes
 	}
 }
 
+// Until storage answers, it may have a position, and then it is not the first start.
+func TestPosition_firstStartReadsBackWhenStorageAnswersLate(t *testing.T) {
+	for name, test := range map[string]struct {
+		before func(*story)
+		gaps   []string
+	}{
+		"nothing is stored":              {func(s *story) { s.disk = newMemory() }, []string{"06:30-12:30"}},
+		"no process reached the service": {func(*story) {}, []string{"06:30-12:30"}},
+		"not the first":                  {func(s *story) { s.handshake(12, 20); s.close(12, 21); s.Close(); s.save() }, nil},
+		"what is stored is unusable":     {func(s *story) { s.disk.data["position"] = []byte("?") }, []string{"06:30-12:30"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := options()
+			o.Stored = true
+			s := begin(t, o)
+			test.before(s)
+			s.Position = position.New(o)
+			s.ReadBackTo(at(6, 30))
+			assert.False(t, s.Loaded())
+			assert.Empty(t, s.handshake(12, 30))
+			s.acceptLate(at(12, 21), at(12, 30))
+			s.acceptLate(at(12, 21), at(12, 30))
+			s.close(12, 40)
+			s.ReadBackTo(at(6, 40))
+			assert.Empty(t, s.handshake(12, 40))
+			s.load()
+			assert.True(t, s.Loaded())
+			assert.Equal(t, test.gaps, s.gaps())
+			assert.Equal(t, test.gaps != nil, s.loaded.Opened.Gap != nil)
+		})
+	}
+}
+
 func TestPosition_dropOpensAGap(t *testing.T) {
 	s := begin(t, options())
 	s.handshake(12, 0)

@@ -23,6 +23,8 @@ const clockSlack = 3 * time.Second
 type Options struct {
 	// Cluster and Stream name what the position is of. A stored position of another one is foreign.
 	Cluster, Stream string
+	// Stored: there is storage. Nothing is known of what it has before Load.
+	Stored bool
 	// Since is how far back the first start of all reads; zero: not at all.
 	Since time.Time
 	// ServerMemory is how long the service resumes a live session after its end.
@@ -190,19 +192,23 @@ type Opened struct {
 	Strays []Gap
 }
 
-// ReadBackTo changes Options.Since, when it is known what time it is at the service. It counts for the next Begin.
+// ReadBackTo changes Options.Since, when it is known what time it is at the service. It counts until the first Begin.
 func (p *Position) ReadBackTo(since time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.options.Since = since
+	if p.begun.IsZero() {
+		p.options.Since = since
+	}
 }
 
-// Loaded says whether storage was read, so that all identities are known that there are.
+// Loaded says whether storage was read, if there is any, so that all identities are known that there are.
 func (p *Position) Loaded() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.loaded
+	return p.loaded || !p.options.Stored
 }
+
+const reasonSince = "first start (backfill.since)"
 
 // Begin notes the handshake of a live session, and opens a gap if it is not certain that nothing was missed before.
 func (p *Position) Begin(now time.Time) Opened {
@@ -216,8 +222,8 @@ func (p *Position) Begin(now time.Time) Opened {
 	opened := Opened{Pause: p.confirm(), Strays: p.tellStrays()}
 	from, reason := p.suspect, "the last session, or the process, did not end in order"
 	switch {
-	case p.safe.IsZero() && !p.options.Since.IsZero():
-		from, reason = oldest(from, p.options.Since), "first start (backfill.since)"
+	case p.safe.IsZero() && !p.options.Since.IsZero() && (p.loaded || !p.options.Stored):
+		from, reason = oldest(from, p.options.Since), reasonSince
 	case from.IsZero() && !p.safe.IsZero() && now.Sub(p.life) > p.patience():
 		from, reason = p.safe, "away for longer than the service remembers (backfill.server_memory)"
 	case !from.IsZero():

@@ -74,8 +74,7 @@ func (p *Position) Load(ctx context.Context, client storage.Client) (Loaded, err
 		return Loaded{}, fmt.Errorf("reading the position: %w", err)
 	}
 	if data == nil {
-		p.start()
-		return Loaded{}, nil
+		return Loaded{Opened: p.start()}, nil
 	}
 	stored, err := p.decodeHead(data)
 	if err != nil {
@@ -83,8 +82,7 @@ func (p *Position) Load(ctx context.Context, client storage.Client) (Loaded, err
 		if err := client.Batch(ctx, storage.SetOperation(aside, data), storage.DeleteOperation(headKey)); err != nil {
 			return Loaded{}, fmt.Errorf("setting an unusable position aside: %w", err)
 		}
-		p.start()
-		return Loaded{Aside: fmt.Errorf("the stored position is not usable (%w); it is kept under the key %q", err, aside)}, nil
+		return Loaded{Opened: p.start(), Aside: fmt.Errorf("the stored position is not usable (%w); it is kept under the key %q", err, aside)}, nil
 	}
 	old, broken, err := loadIndex(ctx, client, stored)
 	if err != nil {
@@ -93,13 +91,19 @@ func (p *Position) Load(ctx context.Context, client storage.Client) (Loaded, err
 	return p.join(stored, old, broken), nil
 }
 
-// start notes that there is nothing to go on from.
-func (p *Position) start() {
+// start notes that there is nothing to go on from. If a session has begun already, it was the first of all.
+func (p *Position) start() Opened {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.loaded = true
 	p.clean = false
 	p.changed = true
+	if since := p.options.Since; !since.IsZero() && since.Before(p.begun) {
+		gap := Gap{From: since, To: p.begun}
+		p.gaps.add(gap)
+		return Opened{Gap: &gap, Reason: reasonSince}
+	}
+	return Opened{}
 }
 
 func (p *Position) decodeHead(data []byte) (*storedHead, error) {
@@ -219,6 +223,8 @@ func (p *Position) join(stored *storedHead, old *index, broken int) Loaded {
 func (p *Position) joinLate(stored *storedHead, suspect time.Time) Opened {
 	from, reason := suspect, "the last session, or the process, did not end in order"
 	switch {
+	case stored.Safe.IsZero() && !p.options.Since.IsZero():
+		from, reason = oldest(from, p.options.Since), reasonSince // no process has reached the service before this one
 	case !from.IsZero():
 		from = earlier(from, p.begun.Add(-clockSlack)) // as in Begin
 	case p.begun.Sub(stored.Life) > p.patience():

@@ -44,9 +44,14 @@ func newStream(set *streamSettings, t podlog.EventType, host component.Host) (*s
 	config := s.config
 	logger := s.settings.Logger.With(zap.String("event_type", string(t)))
 	health := s.health.Stream(t)
+	open, err := newStorage(config, host, s.settings.ID, string(t))
+	if err != nil {
+		return nil, err
+	}
 	where := position.New(position.Options{
 		Cluster:      config.ClusterID,
 		Stream:       string(t),
+		Stored:       open != nil,
 		ServerMemory: config.Backfill.ServerMemory,
 		ArchiveDelay: config.Backfill.ArchiveDelay,
 		Margin:       config.Backfill.Margin,
@@ -56,10 +61,6 @@ func newStream(set *streamSettings, t podlog.EventType, host component.Host) (*s
 		MaxEntries:   config.Dedup.MaxEntries,
 	})
 	metrics := newStreamMetrics(s.metrics, s.settings.ID, health, where, set.clock)
-	open, err := newStorage(config, host, s.settings.ID, string(t))
-	if err != nil {
-		return nil, err
-	}
 	newDelivery := func(outage *outage, aside bool) *delivery {
 		return &delivery{
 			handover: newHandover(set.abort, s.next),
@@ -95,7 +96,6 @@ func newStream(set *streamSettings, t podlog.EventType, host component.Host) (*s
 		clock:       set.clock,
 		outage:      newOutage(config.RetryOnFailure),
 		since:       config.since,
-		stored:      open != nil,
 		stop:        set.stop,
 		abort:       set.abort,
 	}
@@ -118,7 +118,6 @@ func newStream(set *streamSettings, t podlog.EventType, host component.Host) (*s
 		metrics:     metrics,
 		logger:      logger,
 		clock:       set.clock,
-		stored:      open != nil,
 		stop:        set.stop,
 		abort:       set.abort,
 		pauses:      map[int64]time.Duration{},

@@ -37,8 +37,6 @@ type filler struct {
 	metrics     *streamMetrics
 	logger      *zap.Logger
 	clock       *clock
-	// stored: there is storage, and nothing is read before it is known what was delivered.
-	stored bool
 
 	stop, abort context.Context //nolint:containedctx // the life of the stream, not of a call
 
@@ -108,9 +106,9 @@ func (f *filler) run() {
 	}
 }
 
-// next is the window that is to be read now, if there is one.
+// next is the window that is to be read now, if there is one: none before it is known what was delivered.
 func (f *filler) next() (position.Window, bool) {
-	if f.refused || time.Now().Before(f.retryAt) || f.stored && !f.position.Loaded() {
+	if f.refused || time.Now().Before(f.retryAt) || !f.position.Loaded() {
 		return position.Window{}, false
 	}
 	if f.intake.delivery.busy() {

@@ -166,6 +166,23 @@ func TestKeeper_storageAnswersLate(t *testing.T) {
 	})
 }
 
+func TestKeeper_storageAnswersLateAtTheFirstStart(t *testing.T) {
+	readings(t, podsim.Options{}, func(s *scenario) {
+		s.config.Backfill.Since = "12h"
+		s.traffic(3*time.Hour, time.Minute)
+		s.storage.fails(errDiskFull)
+	}, func(s *scenario) {
+		s.traffic(20*time.Minute, time.Minute)
+		assert.Empty(t, s.gaps())
+		s.storage.fails(nil)
+		s.elapse(10 * time.Second)
+		require.Len(t, s.gaps(), 1)
+		assert.Contains(t, s.said(), "first start (backfill.since)")
+		s.withTraffic(15)
+		s.keepsThePromise(0)
+	})
+}
+
 func TestKeeper_startsAnewWithoutItsPosition(t *testing.T) {
 	readings(t, podsim.Options{}, func(s *scenario) { s.config.ClusterID = podsim.ClusterID }, func(s *scenario) {
 		s.traffic(time.Minute, 10*time.Second)

@@ -41,8 +41,6 @@ type stream struct {
 	outage      *outage // of the service
 	// since is from when on the first start reads the archive, if it is now.
 	since func(now time.Time) time.Time
-	// stored: there is storage.
-	stored bool
 
 	stop  context.Context //nolint:containedctx // ended: finish in order
 	abort context.Context //nolint:containedctx // ended: return at once
@@ -147,10 +145,7 @@ func (s *stream) begin(session *podlog.Session) {
 		s.health.ClockIsBehind(skew)
 	}
 	now := s.clock.at(session.Opened())
-	if !s.stored || s.position.Loaded() {
-		// Otherwise there may be a position, and then it is not the first start.
-		s.position.ReadBackTo(s.since(now))
-	}
+	s.position.ReadBackTo(s.since(now))
 	s.opened(s.position.Begin(now))
 	if paused := s.pauses.ended(now, s.metrics.rate()); paused != nil {
 		s.position.Doubt(*paused)
