@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"slices"
 	"time"
 )
 
@@ -114,6 +115,27 @@ func (x *index) unlearn(from uint64, show func(entry)) {
 		x.next = last.number // the key is written over
 		x.chunks = x.chunks[:len(x.chunks)-1]
 	}
+}
+
+// leastLag is how late the quickest of the newest entries came, of as many as n that have a `ts`; 0 if none has.
+func (x *index) leastLag(n int) time.Duration {
+	var least uint32
+	seen := 0
+	for _, c := range slices.Backward(x.chunks) {
+		for _, e := range slices.Backward(c.entries) {
+			if e.ts == 0 {
+				continue
+			}
+			lag := e.accepted - min(e.ts, e.accepted)
+			if seen == 0 || lag < least {
+				least = lag
+			}
+			if seen++; seen == n {
+				return time.Duration(least) * time.Second
+			}
+		}
+	}
+	return time.Duration(least) * time.Second
 }
 
 var errChunk = errors.New("not a chunk of identities")

@@ -13,6 +13,8 @@ const (
 	trustedStop = time.Minute
 	// witnesses is how many records are the proof. One can be late, with a `ts` from long before it reached the service.
 	witnesses = 2
+	// lagSample is how many records from before the end tell how late all of them come.
+	lagSample = 20
 )
 
 const reasonStopped = "as a precaution, and usually nothing is missing: the collector was stopped, and too few records " +
@@ -22,6 +24,9 @@ const reasonStopped = "as a precaution, and usually nothing is missing: the coll
 type proof struct {
 	// end is the stored end, an orderly one; zero: none needs proof.
 	end time.Time
+	// lag is how late even the quickest record came at last. If all come late, those that reached the service long after
+	// the end have a `ts` from right after it, too.
+	lag time.Duration
 	// from: if there is no proof, something may be missing from here on.
 	from time.Time
 	// seen are the first records of live sessions, up to witnesses, and newest the latest `ts` of them.
@@ -40,7 +45,7 @@ func (p *proof) record(ts time.Time) {
 
 // given says whether no session can have happened between an orderly end and the records.
 func (p *proof) given(end time.Time) bool {
-	return p.seen == witnesses && !p.newest.After(end.Add(trustedStop))
+	return p.seen == witnesses && !p.newest.After(end.Add(trustedStop-p.lag))
 }
 
 // Stopped says what the first records have told of the time before the first session: if the stop before it was long,

@@ -89,6 +89,32 @@ func TestStopped_isNotProved(t *testing.T) {
 	}
 }
 
+// Where every record comes a quarter of an hour late, those that come right after another session's have a `ts` from
+// before this process ended, too.
+func TestStopped_isProvedByHowLateRecordsCome(t *testing.T) {
+	for name, test := range map[string]struct {
+		first time.Time
+		found string
+	}{
+		"the first after the stop":        {at(11, 55), ""},
+		"the first after another session": {at(12, 10), "11:53-12:26"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := begin(t, options())
+			s.handshake(12, 0)
+			for minute := range 9 {
+				s.acceptLate(at(11, 45+minute), at(12, minute))
+			}
+			s.close(12, 10)
+			s.stop()
+			require.Empty(t, s.handshake(12, 26))
+			s.acceptLate(test.first, at(12, 26))
+			s.acceptLate(test.first, at(12, 26))
+			assert.Equal(t, test.found, s.found())
+		})
+	}
+}
+
 // Whatever ends the session before the proof is there: the gap opens with the next.
 func TestStopped_isNotProvedBeforeTheEnd(t *testing.T) {
 	for name, end := range map[string]func(*story){

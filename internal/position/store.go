@@ -180,6 +180,7 @@ func (p *Position) join(stored *storedHead, old *index, broken int) Loaded {
 		old.renumber(stored)
 	}
 
+	p.proof.lag = max(old.leastLag(lagSample)-clockSlack, 0)
 	p.flushed = old.end() // by processes that have ended
 	p.savedFlushed = stored.Flushed
 	p.marks = nil // places in the index change
