@@ -157,11 +157,11 @@ func seeds() []string {
 	}
 }
 
-// Messages in pieces of every size, and cut at every length, are the same.
+// Messages are the same whatever pieces they come in, and wherever they are cut.
 func TestMessages_areThoseThatGorillaReads(t *testing.T) {
 	for _, frames := range seeds() {
-		for _, piece := range []int{1, 2, 3, 7, 1000, 1 << 20} {
-			for _, limit := range []int64{1, 4, 5, 1000, 1 << 20} {
+		for _, piece := range []int{1, 3, 1 << 20} {
+			for _, limit := range []int64{1, 5, 1 << 20} {
 				if len(frames) > 1000 && piece < 1000 {
 					continue
 				}
