@@ -1,12 +1,16 @@
 package position
 
-// smallSet is how many slots a set has at first. A power of two, as every size is.
-const smallSet = 256
+const (
+	// smallSet is how many slots a set has at first. A power of two, as every size is.
+	smallSet = 256
+	// keptSet is how many slots, half a MiB, a set has at the most when it becomes empty.
+	keptSet = 1 << 16
+)
 
 // set is a set of identities. It is a table of its own, rather than a Go map, because each record is looked up once
 // among millions: that costs one access to memory that is in no cache here, and three in a map. Identities lie in the
 // slot that their bits say or in the ones behind it, without a free slot before them, and at least half of all slots
-// are free. It grows by doubling and does not shrink.
+// are free. It grows by doubling, and shrinks when it becomes empty.
 type set struct {
 	slots []uint64 // 0: free
 	shift int      // 64 less the number of bits in a slot's number
@@ -101,4 +105,8 @@ func (s *set) remove(id uint64) {
 		}
 	}
 	s.slots[free] = 0
+	if s.count == 0 && len(s.slots) > keptSet {
+		small := newSet()
+		s.slots, s.shift = small.slots, small.shift
+	}
 }

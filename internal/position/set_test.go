@@ -49,5 +49,18 @@ func TestSet_keepsAllWhenItGrows(t *testing.T) {
 		s.remove(id)
 	}
 	assert.Zero(t, s.size())
-	assert.Equal(t, make([]uint64, len(s.slots)), s.slots)
+	assert.Equal(t, make([]uint64, smallSet), s.slots, "memory that it does not need is given back")
+}
+
+func TestSet_keepsTheMemoryThatItUsuallyNeeds(t *testing.T) {
+	s := newSet()
+	for range 2 {
+		for id := range uint64(1000) {
+			s.add(id)
+		}
+		for id := range uint64(1000) {
+			s.remove(id)
+		}
+		assert.Equal(t, make([]uint64, 2048), s.slots)
+	}
 }
