@@ -260,6 +260,8 @@ func TestStream_tellsOfEveryChange(t *testing.T) {
 	all = sourcesAnswer{}
 	require.NoError(t, json.Unmarshal([]byte(data), &all))
 	assert.Nil(t, all.Sources[0].Streams[0].Plot, "the plot has not changed")
+	name, _ = l.next()
+	assert.Equal(t, "sources", name, "nothing is said of health events that have not changed")
 }
 
 func TestStream_endsAtShutdown(t *testing.T) {
@@ -281,7 +283,7 @@ func TestStream_dropsWhoDoesNotRead(t *testing.T) {
 	h := newHistory(10)
 	for i := range 10 {
 		event := trouble(string(rune('a'+i)), "collection")
-		event.Details.ErrorInfo = strings.Repeat("long ", 1<<20)
+		event.Details.ErrorInfo = strings.Repeat("long ", 1<<18)
 		h.add(event)
 	}
 	running, stop := context.WithCancel(t.Context())

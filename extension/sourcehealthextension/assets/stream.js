@@ -110,15 +110,15 @@ function retrying({ retry, since }) {
   if (!retry) {
     return [''];
   }
-  const failed = `${many(retry.attempt, 'attempt')} failed`;
+  const failed = retry.attempt ? `${many(retry.attempt, 'attempt')} failed. ` : '';
   if (retry.quit) {
-    return [`${failed}. It does not go on by itself.`];
+    return [`${failed}It does not go on by itself.`];
   }
   if (!retry.deadline) {
-    return [`${failed}. It is tried again, for as long as it takes.`];
+    return [`${failed}It is tried again, for as long as it takes.`];
   }
   const left = -age(retry.deadline);
-  return [`${failed}. It is tried again; ${duration(left)} left, then it gives up.`,
+  return [`${failed}It is tried again; ${duration(left)} left, then it gives up.`,
     Math.min(Math.max(left / (left + age(since)), 0), 1), 'Time left before it gives up'];
 }
 
