@@ -29,7 +29,7 @@ type eventView struct {
 	Count    int       `json:"count"`
 	LastTime time.Time `json:"lastTime"`
 
-	// past: of an earlier life of the source, before a restart or reload. What it told of may be over without a word.
+	// past: from before a restart or reload. What it told of may be over without a word.
 	past    bool
 	version uint64 // grows with every change
 }
@@ -82,7 +82,7 @@ func repeated(v *eventView, details health.Details) {
 	}
 }
 
-// observe takes from the reports how often the same went wrong. It resolves what an earlier life of a source left open,
+// observe takes from the reports how often the same went wrong. It resolves what was left open before a restart,
 // where the stream collects again and does not tell of it; or where the source is gone for good, because gone is true and
 // no report is its own.
 func (h *history) observe(reports []health.Report, gone bool, now time.Time) {
@@ -124,15 +124,6 @@ func collects(reports []health.Report, v *eventView) bool {
 		return report.State == health.Collecting
 	}
 	return false
-}
-
-// begin notes that a source begins a new life.
-func (h *history) begin(id string) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for _, v := range h.events {
-		v.past = v.past || v.ResourceIdentity.ID == id
-	}
 }
 
 // restore puts events of an earlier process before those of this one.

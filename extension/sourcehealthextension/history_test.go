@@ -132,7 +132,6 @@ func TestHistory_isKeptAcrossRestarts(t *testing.T) {
 func TestHistory_aTroubleThatOutlivesARestartIsOneOpenEvent(t *testing.T) {
 	h := newHistory(10)
 	h.restore([]eventView{{Event: trouble("1", "collection"), State: stateOpen}})
-	h.begin(sourceID.String())
 	h.add(trouble("2", "collection"))
 	all, _ := h.all()
 	assert.Equal(t, []string{"resolved", "open"}, []string{all[0].State, all[1].State})
