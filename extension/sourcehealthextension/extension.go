@@ -57,7 +57,9 @@ func newSourceHealth(settings extension.Settings, config *Config) *sourceHealth 
 }
 
 // AddSource implements [health.Viewer].
-func (e *sourceHealth) AddSource(id component.ID, look func() health.Report) { e.registry.add(id, look) }
+func (e *sourceHealth) AddSource(id component.ID, look func() health.Report) {
+	e.registry.add(id, look)
+}
 
 // RemoveSource implements [health.Viewer].
 func (e *sourceHealth) RemoveSource(id component.ID) { e.registry.remove(id) }

@@ -55,7 +55,7 @@ func (p pages) collectorArg() (string, error) {
 func (p pages) tell(out io.Writer, records string) {
 	fmt.Fprintf(out, `
   records   %s, one line for each batch of 1,000
-  sources   http://%s
+  sources   http://%s/
   health    http://%s/status?verbose
   pages     http://%s/debug/pipelinez
   metrics   http://%s/metrics
