@@ -99,6 +99,9 @@ func (g *gaps) isDue(w Window) bool {
 // returns the parts of gaps that lie in those of them that were not read.
 func (g *gaps) cut(oldest time.Time) []Gap {
 	reach := oldest.Truncate(archiveUnit).Add(archiveUnit)
+	if len(g.open) == 0 || !g.first(g.open[0]).Before(reach) {
+		return nil // as nearly always, and this is asked every second
+	}
 	var gone, kept []Gap
 	given := map[int64]progress{}
 	for _, gap := range g.open {
