@@ -157,6 +157,7 @@ func (f *filler) forget() {
 // is reported here.
 func (f *filler) read(w position.Window) (done bool, err error) {
 	defer func() { f.session = nil }()
+	f.intake.begin()
 	limit := f.limit(w)
 	f.until, f.last = time.Time{}, time.Time{}
 	if limit > 0 {
@@ -177,7 +178,6 @@ func (f *filler) read(w position.Window) (done bool, err error) {
 	f.logger.Info("reading the archive", zap.Time("from", w.Start), zap.Time("to", w.End))
 	defer context.AfterFunc(f.stop, f.session.Finish)()
 
-	f.intake.begin()
 	f.cutOff = false
 	f.intake.delivery.until = f.last
 	defer func() { f.intake.delivery.until = time.Time{} }()

@@ -1,7 +1,6 @@
 package proofpointpodreceiver
 
 import (
-	"slices"
 	"time"
 
 	"github.com/proofpointpod/otelcol/internal/position"
@@ -65,11 +64,18 @@ type pauses struct {
 	proving  int     // records since it with a `ts` in its first half that must have come in it
 	watching bool
 
-	suspects []position.Gap  // suspicious pauses that have not been read yet
+	suspects []suspect       // suspicious pauses that have not been read yet
 	cleared  []time.Duration // how long those were that have turned out harmless
 
 	harmlessUntil time.Time // until when pauses are harmless
 	harmful       bool
+}
+
+// suspect is a suspicious pause. It has to be read from the archive.
+type suspect struct {
+	pause position.Gap
+	// missed: a read of its hours has brought something new, be it of the pause or not.
+	missed bool
 }
 
 // allowed says whether there may be another pause.
@@ -95,15 +101,20 @@ func (p *pauses) ended(now time.Time, rate float64) *position.Gap {
 	return &p.watched
 }
 
-// read notes that a window was read to its end, and how many new records it brought.
-func (p *pauses) read(w position.Window, fresh int) {
-	p.suspects = slices.DeleteFunc(p.suspects, func(pause position.Gap) bool {
-		in := !pause.To.Before(w.Start) && pause.To.Before(w.End)
-		if in && fresh == 0 {
-			p.cleared = append(p.cleared, pause.To.Sub(pause.From))
+// read notes a read of a window, how many new records it brought, and whether the window is done with it. Windows are
+// read in order, so a pause is read when the one is done in which it ends.
+func (p *pauses) read(w position.Window, fresh int, done bool) {
+	var left []suspect
+	for _, s := range p.suspects {
+		s.missed = s.missed || fresh > 0 && s.pause.From.Before(w.End) && !s.pause.To.Before(w.Start)
+		switch in := !s.pause.To.Before(w.Start) && s.pause.To.Before(w.End); {
+		case !in || !done:
+			left = append(left, s)
+		case !s.missed:
+			p.cleared = append(p.cleared, s.pause.To.Sub(s.pause.From))
 		}
-		return in
-	})
+	}
+	p.suspects = left
 }
 
 // record looks at records of the live session that came at a time.
@@ -161,7 +172,7 @@ func (p *pauses) decide(now time.Time) verdict {
 	case p.trusted():
 		return pauseTrusted
 	}
-	p.suspects = append(p.suspects, p.watched)
+	p.suspects = append(p.suspects, suspect{pause: p.watched})
 	return pauseSuspicious
 }
 

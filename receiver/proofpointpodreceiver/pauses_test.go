@@ -115,6 +115,20 @@ func TestPauses_loseRecordsOnAQuietTenant(t *testing.T) {
 	})
 }
 
+// An hour of an archive that drops its sessions is read until a read brings nothing new. What counts is what all of them
+// have brought.
+func TestPauses_loseRecordsOnAQuietTenantWhoseArchiveDropsSessions(t *testing.T) {
+	readings(t, podsim.Options{ArchiveSkipsLive: true, ArchiveDrops: true}, slowly, func(s *scenario) {
+		s.away(2)
+		s.traffic(20*time.Hour, 50*time.Second)
+		s.shutdown()
+		withSecondToken(s)
+		s.start()
+		s.withTraffic(24)
+		s.keepsThePromise(0)
+	})
+}
+
 func TestPauses_endOnATenantWithoutRecords(t *testing.T) {
 	readings(t, podsim.Options{}, slowly, func(s *scenario) {
 		s.state("Collecting")
@@ -184,6 +198,38 @@ func TestPauses_areAskedAboutAgainAfterHours(t *testing.T) {
 	}
 	assert.Nil(t, again(5*time.Hour), "it is known that they are harmless")
 	assert.NotNil(t, again(6*time.Hour+5*time.Minute))
+}
+
+// A pause has turned out harmless if no read of any of its hours has brought something new.
+func TestPauses_areClearedByAllReadsOfAllTheirHours(t *testing.T) {
+	type read struct {
+		hour  int
+		fresh int
+		done  bool
+	}
+	for name, test := range map[string]struct {
+		reads []read
+		want  bool
+	}{
+		"nothing new":                 {[]read{{12, 0, true}, {13, 0, true}}, true},
+		"new in another hour":         {[]read{{11, 1, true}, {14, 1, true}, {12, 0, true}, {13, 0, true}}, true},
+		"new in the first hour":       {[]read{{12, 1, true}, {13, 0, true}}, false},
+		"new in the last hour":        {[]read{{12, 0, true}, {13, 1, true}}, false},
+		"new in a read that was cut":  {[]read{{12, 0, true}, {13, 1, false}, {13, 0, true}}, false},
+		"the last hour is being read": {[]read{{12, 0, true}, {13, 0, false}}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := &pauses{}
+			p.begun(pauseNoon().Add(55 * time.Minute))
+			p.ended(pauseNoon().Add(65*time.Minute), 0)
+			require.Equal(t, pauseSuspicious, p.look(pauseNoon().Add(67*time.Minute)))
+			for _, r := range test.reads {
+				start := pauseNoon().Add(time.Duration(r.hour-12) * time.Hour)
+				p.read(position.Window{Start: start, End: start.Add(time.Hour)}, r.fresh, r.done)
+			}
+			assert.Equal(t, test.want, len(p.cleared) == 1)
+		})
+	}
 }
 
 // After many records that came at once, a record can be a minute late all the same.

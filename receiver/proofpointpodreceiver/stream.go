@@ -182,9 +182,7 @@ func (s *stream) fill() error {
 		return nil
 	}
 	done, err := s.filler.read(w)
-	if done {
-		s.pauses.read(w, s.filler.intake.fresh)
-	}
+	s.pauses.read(w, s.filler.intake.fresh, done)
 	return err
 }
 
