@@ -40,6 +40,7 @@ func (s *script) Write(p []byte) (int, error) {
 		}
 		sum := sha1.Sum([]byte(request.Header.Get("Sec-Websocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
 		s.sent = strings.NewReader("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+			"Long: " + strings.Repeat("x", 2*controlBufferSize) + "\r\n" +
 			"Sec-WebSocket-Accept: " + base64.StdEncoding.EncodeToString(sum[:]) + "\r\n\r\n" + s.frames)
 		s.heard = nil
 	}
