@@ -5,9 +5,10 @@ import "time"
 // Event is one change of health: something opens, or is over. The form is that of Sumo Logic's health events.
 //
 // Its tracker is the thing that is tracked: the collection of one event type, its storage, its archive, … An event with
-// [Healthy] resolves every open event of the same tracker; it is made when the thing has been well for 10 s. What happens
-// in a moment is over when it has not happened again for an hour (records cut or marked) or a day (records lost). A stop
-// in order resolves all but the collection, which the first `Collecting` of the next process does.
+// [Healthy] resolves every open event of the same tracker; it is made when the thing has been well for 10 s, or longer, up
+// to 10 minutes, where it goes wrong again and again. What happens in a moment is over when it has not happened again for
+// an hour (records cut or marked) or a day (records lost). A stop in order resolves all but the collection, which the
+// first `Collecting` of the next process does.
 type Event struct {
 	EventID   string    `json:"eventId"` // unique
 	EventTime time.Time `json:"eventTime"`

@@ -185,6 +185,39 @@ func TestEvent_flappingIsOneEvent(t *testing.T) {
 	})
 }
 
+// Sessions that live for longer than it takes to resolve, and are cut off all the same, do not fill the history.
+func TestEvent_flappingThatIsSlowIsNoStormOfEvents(t *testing.T) {
+	for _, lives := range []time.Duration{15 * time.Second, time.Minute, 9 * time.Minute} {
+		t.Run(lives.String(), func(t *testing.T) {
+			subscribe(t, message(), func(s *subscriber) {
+				stream := collecting(s)
+				fails := func() {
+					stream.Failing(dropped(), 1, time.Time{})
+					stream.Is(health.Collecting)
+					stream.ServiceWell()
+				}
+				for began := time.Now(); time.Since(began) < 24*time.Hour; s.elapse(lives) {
+					fails()
+				}
+				assert.LessOrEqual(t, len(s.events()), 13, "six times it was over, as it seemed")
+				s.elapse(10 * time.Minute)
+				events := s.events()
+				assert.Contains(t, events[len(events)-1], "Healthy", "it is over in the end")
+
+				// After an hour without a fault, the next one is over as soon as the first.
+				s.elapse(time.Hour)
+				s.list = nil
+				fails()
+				s.elapse(10 * time.Second)
+				s.takes(
+					"proofpointpod/eu/message/collection UnHealthy Warning ThirdPartyGenericError dropped",
+					"proofpointpod/eu/message/collection Healthy Warning ThirdPartyGenericError dropped",
+				)
+			})
+		})
+	}
+}
+
 func TestEvent_eachErrorOfAnOutageIsToldOnceAndAllAreResolvedTogether(t *testing.T) {
 	subscribe(t, message(), func(s *subscriber) {
 		stream := collecting(s)

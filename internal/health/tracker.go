@@ -25,8 +25,12 @@ const (
 )
 
 const (
-	// settleTime is how long a thing has to be well before its events are resolved: what comes and goes is one event.
-	settleTime = 10 * time.Second
+	// settleTime is how long a thing has to be well before its events are resolved: what comes and goes is one event. It
+	// doubles, up to maxSettleTime, each time that the thing goes wrong again within calmTime of its resolution: sessions
+	// that are cut off every minute for hours are one event, too.
+	settleTime    = 10 * time.Second
+	maxSettleTime = 10 * time.Minute
+	calmTime      = time.Hour
 	// What happens in a moment, and does not last, is over when it has not happened again for so long.
 	recordsTime = time.Hour
 	lostTime    = 24 * time.Hour
@@ -80,6 +84,9 @@ type tracker struct {
 	subject   subject
 	open      []*spell
 	resolveAt time.Time // when what is open is resolved, unless it goes wrong again; zero: it is wrong
+
+	settle     time.Duration // how long it has to be well; 0: it never went wrong
+	resolvedAt time.Time     // when it was resolved last; zero: never
 }
 
 // spell is an event that is open, and how often the same has happened.
@@ -120,6 +127,9 @@ func (s *Source) wrong(t *tracker, severity string, fault Fault, times int) {
 			return
 		}
 	}
+	if len(t.open) == 0 {
+		t.settleAfter(now)
+	}
 	event := s.newEvent(t, now)
 	event.EventName = fault.Type.HealthEvent()
 	event.SeverityLevel = severity
@@ -133,10 +143,19 @@ func (s *Source) wrong(t *tracker, severity string, fault Fault, times int) {
 	s.publish(event)
 }
 
+// settleAfter says how long a thing that goes wrong now has to be well.
+func (t *tracker) settleAfter(now time.Time) {
+	if t.resolvedAt.IsZero() || now.Sub(t.resolvedAt) >= calmTime {
+		t.settle = settleTime
+		return
+	}
+	t.settle = min(2*t.settle, maxSettleTime)
+}
+
 // well notes that a thing is well. The caller holds the lock.
 func (s *Source) well(t *tracker) {
 	if len(t.open) > 0 && t.resolveAt.IsZero() {
-		t.resolveAt = time.Now().Add(settleTime)
+		t.resolveAt = time.Now().Add(t.settle)
 	}
 }
 
@@ -166,6 +185,7 @@ func (s *Source) resolve(t *tracker, why string) {
 	}
 	t.open = nil
 	t.resolveAt = time.Time{}
+	t.resolvedAt = event.EventTime
 	s.publish(event)
 }
 
