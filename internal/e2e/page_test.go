@@ -135,6 +135,16 @@ receivers:
 		assert.NotContains(t, page, podsim.Token, "the secret is told")
 		assert.NotContains(t, page, "made-up-new-token", "the secret is told")
 	}
+	// Two texts that are the same, in a list that is drawn again and again, are two.
+	read[bool](b, `void import('./dom.js').then(({ el, list }) => {
+		const node = el('ul');
+		for (let i = 0; i < 3; i++) {
+			list(node, ['a', 'b', 'a'], (text) => text, (text) => ({ root: el('li', {}, text), update() {} }));
+		}
+		window.drawn = node.textContent;
+	}) ?? true`)
+	b.waitFor("window.drawn", "aba")
+	assert.Equal(t, "aba", read[string](b, "window.drawn"))
 	b.assertQuiet("http://" + address)
 	collector.stop()
 	b.waitFor("document.getElementById('lost').textContent", "Connection to the collector lost")

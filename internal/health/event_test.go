@@ -572,9 +572,29 @@ func TestReport(t *testing.T) {
 		assert.Nil(t, report.Streams[1].Retry)
 		assert.Empty(t, report.Streams[1].Errors)
 
+		stream.Failing(refused(), 1, time.Time{})
+		assert.Equal(t, &health.RetryReport{Attempt: 1, WaitsForToken: true}, s.Report().Streams[0].Retry)
 		stream.Quit(dropped(), 5)
 		assert.Equal(t, &health.RetryReport{Attempt: 5, Quit: true}, s.Report().Streams[0].Retry)
+		stream.Quit(refused(), 0)
+		assert.Equal(t, &health.RetryReport{Quit: true}, s.Report().Streams[0].Retry)
 		s.Stopping()
 		assert.Equal(t, health.Stopping, s.Report().State)
+	})
+}
+
+// A pipeline that discards a batch is in the state and in the events, and said once. There is no attempt to come.
+func TestReport_whatIsDiscardedIsSaidOnce(t *testing.T) {
+	subscribe(t, message(), func(s *subscriber) {
+		stream := collecting(s)
+		fault := health.PipelineDiscards(errors.New("invalid"))
+		stream.Failing(fault, 0, time.Time{})
+		report := s.Report().Streams[0]
+		assert.Equal(t, health.Error, report.State)
+		assert.Equal(t, []string{fault.Message}, report.Errors)
+		assert.Nil(t, report.Retry)
+
+		stream.Is(health.Collecting)
+		assert.Equal(t, []string{fault.Message}, s.Report().Streams[0].Errors, "for a day")
 	})
 }

@@ -1,6 +1,9 @@
 package health
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Report is how the source is: all of a [Report] that its health knows.
 func (s *Source) Report() Report {
@@ -30,15 +33,20 @@ func (s *Stream) report() StreamReport {
 		Gaps:      GapsReport{Open: s.gaps, Oldest: timeOrNil(s.oldest)},
 		Repeats:   s.source.repeats(s),
 	}
-	if s.status.state == Error {
+	if s.status.attempt > 0 || s.status.quit { // a batch that is discarded is not tried again
 		report.Retry = &RetryReport{
 			Attempt: s.status.attempt, Deadline: timeOrNil(s.status.deadline), Quit: s.status.quit,
+			WaitsForToken: s.status.fault.Type == ThirdPartyConfig && !s.status.quit,
 		}
 	}
 	for _, fault := range s.faults() {
 		report.Errors = append(report.Errors, fault.Message)
 	}
-	report.Errors = append(report.Errors, s.source.notices(s, records, lost)...)
+	for _, notice := range s.source.notices(s, records, lost) {
+		if !slices.Contains(report.Errors, notice) { // a batch that is discarded is in the state, too
+			report.Errors = append(report.Errors, notice)
+		}
+	}
 	return report
 }
 

@@ -33,7 +33,7 @@ type Report struct {
 	// expires soon, clocks that differ. Empty: nothing is.
 	Errors []string `json:"errors,omitempty"`
 	// Repeats are the health events of the source as a whole that are open, by eventId.
-	Repeats map[string]RepeatReport `json:"repeats,omitempty"`
+	Repeats map[string]RepeatReport `json:"-"`
 }
 
 // StreamReport is how one stream is at one moment. Times are those of this machine's clock, but for those of gaps and the
@@ -62,7 +62,7 @@ type StreamReport struct {
 	// Errors are what is wrong now, in the user's words, with what to do. Empty: nothing is.
 	Errors []string `json:"errors,omitempty"`
 	// Repeats are the health events that are open, by eventId: how often the same went wrong, and when last.
-	Repeats map[string]RepeatReport `json:"repeats,omitempty"`
+	Repeats map[string]RepeatReport `json:"-"`
 }
 
 // RetryReport is how a stream tries to come back.
@@ -72,6 +72,8 @@ type RetryReport struct {
 	Deadline *time.Time `json:"deadline,omitempty"`
 	// Quit: it does not go on by itself.
 	Quit bool `json:"quit"`
+	// WaitsForToken: it is not tried again before auth gives another token.
+	WaitsForToken bool `json:"waitsForToken"`
 }
 
 // GapsReport is what may have been missed, and how far it has been read from the archive.

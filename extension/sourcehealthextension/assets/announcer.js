@@ -6,15 +6,15 @@ export function announcer(node) {
   return (all) => {
     const states = new Map();
     for (const source of all) {
-      states.set(source.name, source.state);
+      states.set(source.id, { name: source.name, state: source.state });
       for (const { eventType, state } of source.streams) {
-        states.set(`${source.name}, ${eventType}`, state);
+        states.set(`${source.id} ${eventType}`, { name: `${source.name}, ${eventType}`, state });
       }
     }
     if (before !== null) {
-      const changes = [...states].filter(([name, state]) => before.get(name) !== state);
+      const changes = [...states].filter(([key, { state }]) => before.get(key)?.state !== state);
       if (changes.length > 0) {
-        text(node, changes.map(([name, state]) => `${name}: ${state}`).join('. '));
+        text(node, changes.map(([, { name, state }]) => `${name}: ${state}`).join('. '));
       }
     }
     before = states;

@@ -50,15 +50,19 @@ export function shown(node, yes) {
 }
 
 // list makes the children of a node be those of the items, by key: it makes what is new, removes what is gone, keeps the
-// order, and leaves alone what stays. Children that it has not made stay where they are, before the others.
+// order, and leaves alone what stays. Children that it has not made stay where they are, before the others. Items of one
+// key are all shown.
 export function list(node, items, key, make) {
   const focused = document.activeElement;
-  const before = new Map([...node.children].filter((child) => child.view).map((child) => [child.dataset.key, child]));
-  let place = before.values().next().value ?? null;
+  const made = [...node.children].filter((child) => child.view);
+  const before = new Map(made.map((child) => [child.dataset.key, child]));
+  const gone = new Set(made);
+  let place = made[0] ?? null;
   for (const item of items) {
     const name = String(key(item));
     let child = before.get(name);
     before.delete(name);
+    gone.delete(child);
     if (!child) {
       const view = make(item);
       child = view.root;
@@ -72,9 +76,7 @@ export function list(node, items, key, make) {
     }
     child.view.update(item);
   }
-  for (const gone of before.values()) {
-    gone.remove();
-  }
+  gone.forEach((child) => child.remove());
   if (node.contains(focused) && document.activeElement !== focused) {
     focused.focus(); // it was moved
   }

@@ -41,16 +41,17 @@ function showState(state) {
   lostAt = live ? null : lostAt ?? performance.now();
   attribute(node('connection'), 'data-state', state);
   text(node('connection'), live ? 'Live' : 'Not connected');
-  shown(node('lost'), !live);
+  shown(node('lost').parentElement, !live);
+  text(node('lost'), live ? '' : 'Connection to the collector lost. What you see may be out of date; trying again…');
   attribute(document.body, 'class', live ? null : 'stale');
   tellLost();
 }
 
+// tellLost says for how long already, beside what a screen reader is told once.
 function tellLost() {
   if (lostAt !== null) {
-    const seconds = (performance.now() - lostAt) / 1000;
-    const since = seconds < 10 ? '' : ` ${duration(Math.floor(seconds / 10) * 10)} ago`;
-    text(node('lost'), `Connection to the collector lost${since}. What you see may be out of date; trying again…`);
+    const seconds = Math.floor((performance.now() - lostAt) / 10000) * 10;
+    text(node('lost-since'), seconds === 0 ? '' : `Lost ${duration(seconds)} ago.`);
   }
 }
 

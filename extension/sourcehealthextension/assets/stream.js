@@ -114,6 +114,9 @@ function retrying({ retry, since }) {
   if (retry.quit) {
     return [`${failed}It does not go on by itself.`];
   }
+  if (retry.waitsForToken) {
+    return [`${failed}It is tried again when there is another token.`];
+  }
   if (!retry.deadline) {
     return [`${failed}It is tried again, for as long as it takes.`];
   }
