@@ -3,6 +3,7 @@ package health
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/proofpointpod/otelcol/internal/podlog"
@@ -99,11 +100,24 @@ func NoToken() Fault {
 	}
 }
 
+// maxErrorText is how many bytes of an error of others are told. Events are remembered, in the hundreds, and an exporter
+// may return all that its backend has answered.
+const maxErrorText = 2000
+
+// brief is the beginning of an error's text.
+func brief(err error) string {
+	text := err.Error()
+	if len(text) <= maxErrorText {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxErrorText], "") + "…"
+}
+
 // Authenticator is the fault of an authenticator that failed.
 func Authenticator(err error) Fault {
 	return Fault{
 		Type: ThirdPartyGeneric, Label: "authenticator",
-		Message: fmt.Sprintf("%v; check the configuration of the extension and what it gets its token from", err),
+		Message: fmt.Sprintf("%s; check the configuration of the extension and what it gets its token from", brief(err)),
 	}
 }
 
@@ -111,7 +125,7 @@ func Authenticator(err error) Fault {
 func PipelineRefuses(err error) Fault {
 	return Fault{
 		Type: FirstPartyGeneric, Label: "pipeline_refuses",
-		Message: fmt.Sprintf("the pipeline refuses records: %v; check the exporters and their backends, and memory_limiter. Nothing is lost meanwhile: the same batch is tried again, and the service keeps what comes after it", err),
+		Message: fmt.Sprintf("the pipeline refuses records: %s; check the exporters and their backends, and memory_limiter. Nothing is lost meanwhile: the same batch is tried again, and the service keeps what comes after it", brief(err)),
 	}
 }
 
@@ -119,7 +133,7 @@ func PipelineRefuses(err error) Fault {
 func PipelineDiscards(err error) Fault {
 	return Fault{
 		Type: FirstPartyGeneric, Label: labelDiscards,
-		Message: fmt.Sprintf("the pipeline refuses a batch for good, and its records are lost: %v; check the processors and exporters that this names", err),
+		Message: fmt.Sprintf("the pipeline refuses a batch for good, and its records are lost: %s; check the processors and exporters that this names", brief(err)),
 	}
 }
 
@@ -135,7 +149,7 @@ func PipelineBlocks(so time.Duration) Fault {
 func StorageFails(err error) Fault {
 	return Fault{
 		Type: FirstPartyGeneric, Label: "storage_fails",
-		Message: fmt.Sprintf("the position is not saved: %v; check the storage extension, its directory, and the space there. Records keep flowing, and it is tried again; a restart meanwhile repeats records", err),
+		Message: fmt.Sprintf("the position is not saved: %s; check the storage extension, its directory, and the space there. Records keep flowing, and it is tried again; a restart meanwhile repeats records", brief(err)),
 	}
 }
 

@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 
@@ -147,4 +149,23 @@ func TestErrorType_healthEvent(t *testing.T) {
 	assert.Equal(t, "ThirdPartyConfigError", health.ThirdPartyConfig.HealthEvent())
 	assert.Equal(t, "ThirdPartyGenericError", health.ThirdPartyGeneric.HealthEvent())
 	assert.Equal(t, "FirstPartyGenericError", health.FirstPartyGeneric.HealthEvent())
+}
+
+// What others return is told as far as it is read, and what to do is never cut off.
+func TestFault_anErrorOfOthersIsCut(t *testing.T) {
+	long := errors.New(strings.Repeat("ä", 1_000_000))
+	for name, fault := range map[string]health.Fault{
+		"authenticator": health.Authenticator(long),
+		"refuses":       health.PipelineRefuses(long),
+		"discards":      health.PipelineDiscards(long),
+		"storage":       health.StorageFails(long),
+	} {
+		t.Run(name, func(t *testing.T) {
+			assert.Less(t, len(fault.Message), 3000)
+			assert.True(t, utf8.ValidString(fault.Message))
+			assert.Contains(t, fault.Message, "ää…")
+			assert.Contains(t, fault.Message, "; check")
+		})
+	}
+	assert.Contains(t, health.StorageFails(errors.New("disk full")).Message, "not saved: disk full; check")
 }
