@@ -17,6 +17,9 @@ const (
 	stateResolved = "resolved"
 )
 
+// toldAnew is the resolution of an event that another process has left open, and this one has told of.
+const toldAnew = "told anew after a restart or reload"
+
 // eventView is a health event, and what has become of it.
 type eventView struct {
 	health.Event
@@ -51,14 +54,12 @@ func (h *history) add(event health.Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	view := &eventView{Event: event, Count: 1, LastTime: event.EventTime}
-	open := h.open(func(v *eventView) bool {
-		return v.ResourceIdentity.ID == event.ResourceIdentity.ID && v.Details.TrackerID == event.Details.TrackerID
-	})
+	open := h.open(func(v *eventView) bool { return sameTracker(v.Event, event) })
 	if event.Status == health.UnHealthy {
 		view.State = stateOpen
 		for _, v := range open {
 			if v.past {
-				h.resolve(v, event.EventTime, "told anew after a restart or reload")
+				h.resolve(v, event.EventTime, toldAnew)
 			}
 		}
 	} else {
@@ -70,6 +71,10 @@ func (h *history) add(event health.Event) {
 		}
 	}
 	h.append(view)
+}
+
+func sameTracker(a, b health.Event) bool {
+	return a.ResourceIdentity.ID == b.ResourceIdentity.ID && a.Details.TrackerID == b.Details.TrackerID
 }
 
 // repeated takes how often the same went wrong from the event that tells of its end.
@@ -110,7 +115,8 @@ func (h *history) observe(reports []health.Report, gone bool, now time.Time) {
 	}
 }
 
-// collects says whether what an event is about collects: a stream, or where it names none, its source.
+// collects says whether what an event is about collects: a stream, or where it names none, or one that is not in the
+// configuration any more, any of its source. What is of the whole source was judged by then.
 func collects(reports []health.Report, v *eventView) bool {
 	for _, report := range reports {
 		if report.ID != v.ResourceIdentity.ID {
@@ -121,12 +127,12 @@ func collects(reports []health.Report, v *eventView) bool {
 				return stream.State == health.Collecting
 			}
 		}
-		return report.State == health.Collecting
+		return slices.ContainsFunc(report.Streams, func(s health.StreamReport) bool { return s.State == health.Collecting })
 	}
 	return false
 }
 
-// restore puts events of an earlier process before those of this one.
+// restore puts events of an earlier process before those of this one, which resolve what they tell anew.
 func (h *history) restore(old []eventView) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -140,6 +146,10 @@ func (h *history) restore(old []eventView) {
 			v.past = true
 			h.touch(v)
 			added = append(added, v)
+			later := slices.IndexFunc(h.events, func(now *eventView) bool { return sameTracker(v.Event, now.Event) })
+			if v.State == stateOpen && later >= 0 {
+				h.resolve(v, h.events[later].EventTime, toldAnew)
+			}
 		}
 	}
 	h.events = append(added, h.events...)

@@ -147,6 +147,39 @@ func TestHistory_whatASourceLeftThatIsGoneIsOver(t *testing.T) {
 	assert.Empty(t, h.counts())
 }
 
+// A storage that answers late brings what has been told anew meanwhile.
+func TestHistory_whatIsRestoredLateIsOpenOnce(t *testing.T) {
+	h := newHistory(10)
+	h.add(trouble("new", "collection"))
+	h.restore([]eventView{
+		{Event: trouble("old", "collection"), State: stateOpen},
+		{Event: warning("other", "storage"), State: stateOpen},
+	})
+	open := []string{}
+	for _, v := range h.open(func(*eventView) bool { return true }) {
+		open = append(open, v.EventID)
+	}
+	assert.Equal(t, []string{"other", "new"}, open)
+	assert.Equal(t, toldAnew, h.events[0].Resolution)
+}
+
+// What an earlier process left open of the source as a whole, or of an event type that is not collected any more, is
+// over when anything is collected, though another event type is refused.
+func TestHistory_whatIsOfTheSourceIsOverWhenAnyStreamCollects(t *testing.T) {
+	h := newHistory(10)
+	ofSource, ofAnother, ofRefused := warning("1", "token"), warning("2", "audit/storage"), trouble("3", "maillog/collection")
+	ofSource.Details.EventType, ofAnother.Details.EventType, ofRefused.Details.EventType = "", "audit", "maillog"
+	h.restore([]eventView{
+		{Event: ofSource, State: stateOpen}, {Event: ofAnother, State: stateOpen}, {Event: ofRefused, State: stateOpen},
+	})
+	report := collecting(sourceID)
+	report.State = health.Error
+	report.Streams = append(report.Streams, health.StreamReport{EventType: "maillog", State: health.Error})
+	h.observe([]health.Report{report}, false, time.Now())
+	assert.Equal(t, []string{stateResolved, stateResolved, stateOpen},
+		[]string{h.events[0].State, h.events[1].State, h.events[2].State})
+}
+
 func TestKeeper_savesNowAndThen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		stored := newMemoryStorage(t)
