@@ -27,11 +27,9 @@ export function eventsPanel(dialog) {
   const table = dialog.querySelector('table');
   const heads = columns.map((column) => head(column, () => sortBy(column)));
   let order = { column: columns[4], down: true }; // newest first
-  let from = null; // what had the focus before
 
   dialog.querySelector('thead tr').append(...heads.map(({ root }) => root), el('th', { scope: 'col', role: 'columnheader' }, el('span', { class: 'unseen' }, 'Details')));
   dialog.querySelector('.close').addEventListener('click', () => dialog.close());
-  dialog.addEventListener('close', () => from?.focus());
   // A click beside the panel closes it.
   dialog.addEventListener('click', (event) => event.target === dialog && dialog.close());
   form.addEventListener('change', draw);
@@ -71,8 +69,7 @@ export function eventsPanel(dialog) {
   return {
     // show opens the panel, with the events of one source, or of all.
     show(source = '') {
-      from = document.activeElement;
-      dialog.showModal();
+      dialog.showModal(); // the browser gives the focus back at the end
       form.reset();
       draw();
       form.elements.source.value = source;
