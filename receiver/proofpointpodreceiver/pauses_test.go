@@ -120,11 +120,11 @@ func TestPauses_loseRecordsOnAQuietTenant(t *testing.T) {
 func TestPauses_loseRecordsOnAQuietTenantWhoseArchiveDropsSessions(t *testing.T) {
 	readings(t, podsim.Options{ArchiveSkipsLive: true, ArchiveDrops: true}, slowly, func(s *scenario) {
 		s.away(2)
-		s.traffic(20*time.Hour, 50*time.Second)
+		s.traffic(12*time.Hour, 50*time.Second)
 		s.shutdown()
 		withSecondToken(s)
 		s.start()
-		s.withTraffic(24)
+		s.withTraffic(14)
 		s.keepsThePromise(0)
 	})
 }
