@@ -15,7 +15,7 @@ const maxExpiry = 253402300799
 // not say. Its signature is not checked, which is the service's to do; nothing else in it is looked at.
 func tokenExpiry(header http.Header) time.Time {
 	_, token, _ := strings.Cut(header.Get("Authorization"), " ")
-	parts := strings.Split(token, ".")
+	parts := strings.SplitN(token, ".", 4)
 	if len(parts) != 3 {
 		return time.Time{}
 	}
