@@ -105,7 +105,7 @@ func between(a, b reading) point {
 
 // plotView is a plot as the page gets it.
 type plotView struct {
-	End         time.Time `json:"end"` // of the last point
+	End         time.Time `json:"end,omitzero"` // of the last point; left out: there is none yet
 	StepSeconds float64   `json:"stepSeconds"`
 	// Rates, oldest first, null where nobody has measured. At most an hour.
 	RecordsPerSecond []rate `json:"recordsPerSecond"`

@@ -3,6 +3,7 @@ package sourcehealthextension
 import (
 	"errors"
 	"math"
+	"net/http"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -38,6 +39,18 @@ func TestSources_tellHowASourceIs(t *testing.T) {
 	require.Len(t, source.Streams, 1)
 	assert.Equal(t, "message", source.Streams[0].EventType)
 	assert.Nil(t, source.Streams[0].RecordsPerSecond, "one look tells no rate")
+}
+
+// What is not known is left out, and what only history needs is not told.
+func TestSources_tellWhatIsDocumented(t *testing.T) {
+	p := startPage(t, host{}, nil)
+	report := collecting(sourceID)
+	report.Repeats = map[string]health.RepeatReport{"1": {Count: 1}}
+	report.Streams[0].Repeats = map[string]health.RepeatReport{"2": {Count: 1}}
+	p.AddSource(sourceID, func() health.Report { return report })
+	_, text := p.do(http.MethodGet, pathSources, nil)
+	assert.Contains(t, text, `"plot":{"stepSeconds":10,`, "there is no point yet, so it has no end")
+	assert.NotContains(t, text, "epeats")
 }
 
 func TestSources_withOneNameArePointedOut(t *testing.T) {
