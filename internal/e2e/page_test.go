@@ -86,6 +86,7 @@ receivers:
 	s.DropAll(podsim.Drop)
 	b.waitFor(tooltip, "2 errors")
 	b.waitFor(textOf(".notice"), "It does not go on by itself")
+	assert.NotContains(t, read[string](b, textOf(".notice")), "0 attempts")
 	assert.Contains(t, read[string](b, "document.getElementById('favicon').href"), "icon-error.svg")
 
 	// The panel, by the keyboard alone.

@@ -3,7 +3,9 @@
 const language = 'en';
 const whole = new Intl.NumberFormat(language, { maximumFractionDigits: 0 });
 const fine = new Intl.NumberFormat(language, { maximumSignificantDigits: 3 });
-const moment = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
+const moment = new Intl.DateTimeFormat(undefined, {
+  year: 'numeric', month: 'short', day: 'numeric', hour: 'numeric', minute: '2-digit', second: '2-digit', timeZoneName: 'short',
+});
 
 // The clock of the collector counts, not that of this machine: its time, and when it was heard.
 let heard = { time: Date.now(), at: performance.now() };
@@ -64,7 +66,7 @@ export function ago(time) {
   return seconds < 2 ? 'just now' : `${duration(seconds)} ago`;
 }
 
-// exact writes a time in full, in this machine's time zone.
+// exact writes a time in full, in this machine's time zone, and names that: logs are often in another.
 export function exact(time) {
   return moment.format(new Date(time));
 }

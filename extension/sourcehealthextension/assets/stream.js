@@ -32,7 +32,7 @@ export function stream(first) {
       attribute(state, 'class', `pill ${now.state.toLowerCase()}`);
       text(since, `for ${duration(age(now.since))}`);
       attribute(since, 'title', `since ${exact(now.since)}`);
-      errors.update(now.errors);
+      errors.update(now.errors, now.state === 'Error');
       retry.update(...retrying(now));
       gaps.update(...missing(now.gaps));
       records.update(now.recordsPerSecond);
@@ -42,7 +42,8 @@ export function stream(first) {
         volume.draw(now.plot.bytesPerSecond, now.plot.stepSeconds);
       }
       facts.last.time(now.lastRecord, 'none yet');
-      facts.lag.set(now.lagSeconds === undefined ? 'not known' : duration(now.lagSeconds));
+      facts.lag.set(now.lagSeconds === undefined ? 'not known' :
+        duration(now.lagSeconds) + (now.state === 'Collecting' ? '' : ' at the last record'));
       facts.read.set(`${count(now.records)}, ${bytes(now.bytes)}` +
         (now.duplicates ? `; ${many(now.duplicates, 'repeat')} left out` : ''));
       facts.reconnects.set(count(now.reconnects));
@@ -52,12 +53,13 @@ export function stream(first) {
   };
 }
 
-// errorList lists what is wrong now, where something is.
+// errorList lists what is wrong now, where something is. It is marked as serious where collection has stopped.
 export function errorList(label) {
-  const root = el('ul', { class: 'errors', 'aria-label': label, hidden: '' });
+  const root = el('ul', { 'aria-label': label, hidden: '' });
   return {
     root,
-    update(errors = []) {
+    update(errors = [], serious = false) {
+      attribute(root, 'class', serious ? 'errors serious' : 'errors');
       shown(root, errors.length > 0);
       list(root, errors, (error) => error, (error) => ({ root: el('li', {}, error), update() {} }));
     },
