@@ -146,6 +146,15 @@ The actions of a plan: refuse (status, body, headers), hang, abort, for the hand
 close (code, reason), for the session, after a number of records or a time (records, after), with lose, frames,
 rewind, shuffle, group, newline, binary, fragments, no_pong, pong_delay; each with type and times.
 
+With -admin, while it runs:
+
+  GET /stats /handshakes /sessions /plan /records?type=message /written?type=message
+  POST /plan, with steps; DELETE /plan
+  POST /push?type=message, with a record; with lines=true, one in each line
+  POST /generate?type=message&n=100
+  POST /drop?type=message&how=drop, or how=reset, freeze, close
+  POST /tokens, with {"accept": ["..."], "reject": ["..."]}
+
 `
 
 // readPlan takes a plan itself or the name of its file.
