@@ -347,6 +347,7 @@ func TestReport_anAuthenticatorHasAnotherToken(t *testing.T) {
 		s.service.AcceptTokens(first)
 	}, func(s *scenario) {
 		s.state("Collecting")
+		assert.Equal(t, 1, strings.Count(s.said(), "warn the token (api_secret, or what auth gives) expires at"), "the log does not tell")
 		s.elapse(25 * time.Hour)
 		second := expiring(time.Now().Add(100 * day))
 		extension.set("", nil) // it is being written

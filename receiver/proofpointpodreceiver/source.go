@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"runtime"
+	"strings"
 	"sync"
 	"time"
 
@@ -212,6 +213,7 @@ func (s *source) tellHealth(set *streamSettings, host component.Host, metrics []
 	}
 	s.viewers, s.eventLog = viewers, log
 	s.health.Subscribe(func(event health.Event) {
+		s.logToken(event)
 		for _, viewer := range viewers {
 			viewer.HealthEvent(event)
 		}
@@ -222,6 +224,14 @@ func (s *source) tellHealth(set *streamSettings, host component.Host, metrics []
 	reporter := &reporter{config: s.config, health: s.health, streams: metrics}
 	for _, viewer := range viewers {
 		viewer.AddSource(s.settings.ID, reporter.report)
+	}
+}
+
+// logToken logs that a token expires soon, or has: what else goes wrong is logged where it happens, but a token ages by
+// itself.
+func (s *source) logToken(event health.Event) {
+	if event.Status == health.UnHealthy && strings.HasPrefix(event.Details.Error, "token_expire") {
+		s.settings.Logger.Warn(event.Details.ErrorInfo)
 	}
 }
 
