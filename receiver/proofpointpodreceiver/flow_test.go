@@ -56,7 +56,7 @@ func TestPromise_killAfterTheSourceHasGivenUpOnAFullQueue(t *testing.T) {
 		s.traffic(3*time.Minute, 10*time.Second)
 		s.sink.fillUp()
 		s.traffic(3*time.Hour, 10*time.Minute)
-		assert.Contains(t, s.said(), "Gave up")
+		assert.Contains(t, s.said(), "gave up")
 		s.kill()
 		s.sink.answers(nil)
 		s.start()

@@ -195,7 +195,7 @@ func TestPromise_backendRefusesForLongerAndTheSourceIsRestarted(t *testing.T) {
 		s.traffic(time.Minute, 10*time.Second)
 		s.sink.answers(refuse)
 		s.traffic(2*time.Hour, time.Minute)
-		assert.Contains(t, s.said(), "Gave up")
+		assert.Contains(t, s.said(), "gave up")
 		s.shutdown()
 		s.sink.answers(nil)
 		s.traffic(time.Hour, time.Minute)

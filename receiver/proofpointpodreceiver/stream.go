@@ -309,9 +309,9 @@ func (s *stream) recover(err error, auth http.Header) bool {
 // gaveUp says why there is no other attempt, and what makes one.
 func gaveUp(o *outage) string {
 	if !o.config.Enabled {
-		return "Retries are switched off (retry_on_failure.enabled): restart or reload the collector to try again."
+		return "But retries are switched off (retry_on_failure.enabled): restart or reload the collector to try again."
 	}
-	return fmt.Sprintf("Gave up after %v (retry_on_failure.max_elapsed_time): restart or reload the collector to try again.",
+	return fmt.Sprintf("That is over: it gave up after %v (retry_on_failure.max_elapsed_time). Restart or reload the collector to try again.",
 		o.config.MaxElapsedTime)
 }
 
