@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/proofpointpod/otelcol/internal/health"
 	"github.com/proofpointpod/otelcol/internal/podlog"
 	"github.com/proofpointpod/otelcol/internal/podsim"
 )
@@ -113,6 +114,10 @@ func TestReadme_hasNoBlockThatIsNotTried(t *testing.T) {
 			// by TestReadme_configurationsCollect
 			assert.Contains(t, b.text, "receivers:\n", "no whole configuration, so nobody can start it")
 			assert.Contains(t, b.text, "service:\n", "no whole configuration, so nobody can start it")
+		case "json": // a health event: what it shows is there
+			event := json.NewDecoder(strings.NewReader(b.text))
+			event.DisallowUnknownFields()
+			assert.NoError(t, event.Decode(&health.Event{}))
 		default:
 			assert.Fail(t, "nobody tries a block of "+b.language, b.text)
 		}
