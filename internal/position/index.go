@@ -117,6 +117,19 @@ func (x *index) unlearn(from uint64, show func(entry)) {
 	}
 }
 
+// newest is when the newest entry was accepted; without one, what was forgotten last, or nothing says.
+func (x *index) newest(nothing time.Time) time.Time {
+	switch {
+	case len(x.chunks) > 0:
+		entries := x.chunks[len(x.chunks)-1].entries
+		return time.Unix(int64(entries[len(entries)-1].accepted), 0).UTC()
+	case x.horizon > 0:
+		return time.Unix(int64(x.horizon), 0).UTC()
+	default:
+		return nothing
+	}
+}
+
 // leastLag is how late the quickest of the newest entries came, of as many as n that have a `ts`; 0 if none has.
 func (x *index) leastLag(n int) time.Duration {
 	var least uint32

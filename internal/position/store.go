@@ -125,9 +125,9 @@ func (p *Position) decodeHead(data []byte) (*storedHead, error) {
 // loadBatch is how many chunks are read at a time.
 const loadBatch = 64
 
-// loadIndex reads the chunks. One that is broken, or not there, is left out: what it held may come again, and the index
-// has to be renumbered.
-func loadIndex(ctx context.Context, client storage.Client, stored *storedHead) (x *index, broken int, err error) {
+// loadIndex reads the chunks. One that is broken, or not there, is left out, and its number returned: what it held may
+// come again, and the index has to be renumbered.
+func loadIndex(ctx context.Context, client storage.Client, stored *storedHead) (x *index, broken []uint64, err error) {
 	x = newIndex()
 	x.next = stored.Next
 	x.horizon = stored.Horizon
@@ -137,12 +137,12 @@ func loadIndex(ctx context.Context, client storage.Client, stored *storedHead) (
 			operations = append(operations, storage.GetOperation(chunkKey(number)))
 		}
 		if err := client.Batch(ctx, operations...); err != nil {
-			return nil, 0, fmt.Errorf("reading the identities: %w", err)
+			return nil, nil, fmt.Errorf("reading the identities: %w", err)
 		}
 		for i, operation := range operations {
 			c, err := decodeChunk(first+uint64(i), operation.Value)
 			if err != nil {
-				broken++
+				broken = append(broken, first+uint64(i))
 				continue
 			}
 			x.load(c)
@@ -152,7 +152,7 @@ func loadIndex(ctx context.Context, client storage.Client, stored *storedHead) (
 }
 
 // join takes over what was stored. If sessions have begun meanwhile, it comes before what they brought.
-func (p *Position) join(stored *storedHead, old *index, broken int) Loaded {
+func (p *Position) join(stored *storedHead, old *index, broken []uint64) Loaded {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	loaded := Loaded{Found: true, Unclean: !stored.Clean}
@@ -171,10 +171,14 @@ func (p *Position) join(stored *storedHead, old *index, broken int) Loaded {
 				suspect = oldest(suspect, earlier(ts, accepted))
 			}
 		})
+		if n := len(broken); n > 0 && (broken[n-1]+1)*chunkEntries > stored.Flushed {
+			// What it held and the pipeline had in its memory was accepted after all that is remembered.
+			suspect = oldest(suspect, old.newest(stored.SavedAt.Add(-p.options.ServerMemory)))
+		}
 	}
-	if broken > 0 {
+	if len(broken) > 0 {
 		loaded.Aside = fmt.Errorf("%d of %d stored chunks of identities are broken or gone; records that they held may be repeated",
-			broken, stored.Next-stored.First)
+			len(broken), stored.Next-stored.First)
 		// Nothing tells which records they held, so none from before now is known to be remembered.
 		old.horizon = max(old.horizon, seconds(stored.SavedAt))
 		old.renumber(stored)

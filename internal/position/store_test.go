@@ -497,6 +497,35 @@ func TestLoad_leavesOutABrokenChunkAndForgetsTheRest(t *testing.T) {
 	assert.Equal(t, len(ids), s.known(ids))
 }
 
+// Nobody knows any more what was in the pipeline's memory, but that it was accepted after all that is remembered.
+func TestLoad_looksForWhatABrokenChunkHeldWhenTheProcessWasKilled(t *testing.T) {
+	s := begin(t, options())
+	lives := func(from int) {
+		s.handshake(12, from)
+		s.seen(1024, at(12, from+1))
+		s.seen(100, at(12, from+10))
+		s.Alive(at(12, from+12), true)
+		s.now = at(12, from+12)
+		s.save()
+	}
+	breaks := func(chunks ...string) {
+		for _, key := range chunks {
+			require.Contains(t, s.disk.data, key)
+			s.disk.data[key] = nil
+		}
+		s.kill()
+		require.Error(t, s.loaded.Aside)
+	}
+	lives(0)
+	breaks("seen.1")
+	assert.Equal(t, "12:01-12:13", s.handshake(12, 13))
+
+	s = begin(t, options())
+	lives(0)
+	breaks("seen.0", "seen.1")
+	assert.Equal(t, "11:12-12:13", s.handshake(12, 13), "as much as the service remembers")
+}
+
 // As many records come as have been forgotten, so that the chunk is as long as the stored one, which is another.
 func TestLoad_writesWhatComesInTheRoomOfWhatItForgets(t *testing.T) {
 	s := begin(t, options())
