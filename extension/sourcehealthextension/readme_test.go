@@ -35,7 +35,7 @@ func TestReadme_namesEveryKeyOfTheAPI(t *testing.T) {
 		State: health.Error, Errors: []string{"a"}, Repeats: repeats,
 		Streams: []health.StreamReport{{
 			EventType: "message", State: health.Error, Since: now, LastRecord: &now, LastSignOfLife: &now, LagSeconds: &lag,
-			Retry: &health.RetryReport{Deadline: &now}, Gaps: health.GapsReport{Oldest: &now}, PositionSaved: &now,
+			Retry: &health.RetryReport{Deadline: &now}, Gaps: health.GapsReport{Oldest: &now, NextRead: &now}, PositionSaved: &now,
 			TokenExpires: &now, Errors: []string{"a"}, Repeats: repeats,
 		}},
 	}

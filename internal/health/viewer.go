@@ -85,6 +85,8 @@ type GapsReport struct {
 	WindowsLeft int   `json:"windowsLeft"`
 	WindowsRead int64 `json:"windowsRead"`
 	Recovered   int64 `json:"recovered"` // records that came from the archive and were handed on
+	// NextRead is when the archive has the first of the hours that are left. Nil: none is left, or none is to be read.
+	NextRead *time.Time `json:"nextRead,omitempty"`
 }
 
 // RepeatReport is how often something went wrong, and when last.

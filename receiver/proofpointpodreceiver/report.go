@@ -8,6 +8,7 @@ import (
 	"go.opentelemetry.io/collector/component"
 
 	"github.com/proofpointpod/otelcol/internal/health"
+	"github.com/proofpointpod/otelcol/internal/position"
 )
 
 // viewersOf lists the extensions that show people how sources are.
@@ -40,14 +41,14 @@ func (r *reporter) report() health.Report {
 	report.Category = r.config.Category
 	report.ClusterID = r.config.ClusterID
 	for i, m := range r.streams {
-		m.fillIn(&report.Streams[i])
+		m.fillIn(&report.Streams[i], r.config.Backfill.Enabled)
 		report.Streams[i].TokenExpires = timeOrNil(r.health.TokenExpiry(health.LiveToken))
 	}
 	return report
 }
 
-// fillIn tells of the stream what the health does not know.
-func (m *streamMetrics) fillIn(report *health.StreamReport) {
+// fillIn tells of the stream what the health does not know. backfill: gaps are read from the archive.
+func (m *streamMetrics) fillIn(report *health.StreamReport, backfill bool) {
 	report.Records = m.totals.records.Load()
 	report.Bytes = m.totals.bytes.Load()
 	report.Duplicates = m.totals.duplicates.Load()
@@ -65,15 +66,15 @@ func (m *streamMetrics) fillIn(report *health.StreamReport) {
 	if saved := m.position.Stats().Saved; !saved.IsZero() {
 		report.PositionSaved = timeOrNil(m.clock.ours(saved))
 	}
-	report.Gaps = m.gapsReport()
+	report.Gaps = m.gapsReport(backfill)
 }
 
-// gapsReport tells of the open gaps. Their times are the service's.
-func (m *streamMetrics) gapsReport() health.GapsReport {
-	open := m.position.Gaps()
+// gapsReport tells of the open gaps. Their times are the service's, that of the next read is ours.
+func (m *streamMetrics) gapsReport(backfill bool) health.GapsReport {
+	open, left := m.position.Gaps(), m.position.Windows()
 	report := health.GapsReport{
 		Open:        len(open),
-		WindowsLeft: len(m.position.Windows()),
+		WindowsLeft: len(left),
 		WindowsRead: m.totals.windows.Load(),
 		Recovered:   m.totals.recovered.Load(),
 	}
@@ -82,6 +83,10 @@ func (m *streamMetrics) gapsReport() health.GapsReport {
 	}
 	if len(open) > 0 {
 		report.Oldest = timeOrNil(open[0].From)
+	}
+	if backfill && len(left) > 0 {
+		next := slices.MinFunc(left, func(a, b position.Window) int { return a.Due.Compare(b.Due) })
+		report.NextRead = timeOrNil(m.clock.ours(next.Due))
 	}
 	return report
 }

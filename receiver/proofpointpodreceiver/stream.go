@@ -166,10 +166,10 @@ func (s *stream) opened(found position.Opened) {
 	showGaps(s.health, s.position)
 }
 
-// openedForPause reports the gap that a pause has become, if it has.
+// openedForPause reports the gap that a pause has become, if it has. It is a precaution, of seconds as a rule.
 func (s *stream) openedForPause(gap *position.Gap) {
 	if gap != nil {
-		s.logger.Warn("gap opened: while the archive was read, records may have been missed",
+		s.logger.Info("gap opened: while the archive was read, records may have been missed",
 			zap.Time("from", gap.From), zap.Time("to", gap.To))
 	}
 }

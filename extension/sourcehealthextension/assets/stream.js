@@ -135,8 +135,9 @@ function missing(gaps) {
   const read = gaps.windowsRead;
   const all = read + gaps.windowsLeft;
   const oldest = gaps.oldest ? `, the oldest from ${exact(gaps.oldest)}` : '';
+  const next = gaps.nextRead && age(gaps.nextRead) < 0 ? ` The archive has the next hour at ${exact(gaps.nextRead)}.` : '';
   return [`${many(gaps.open, 'gap')} open, ${duration(gaps.seconds)} in all${oldest}. ` +
-    `Read from the archive: ${count(read)} of ${many(all, 'hour')}, ${many(gaps.recovered, 'record')}.`,
+    `Read from the archive: ${count(read)} of ${many(all, 'hour')}, ${many(gaps.recovered, 'record')}.${next}`,
   all > 0 ? read / all : 0, `Hours of the archive read for the gaps of this event type`];
 }
 
