@@ -187,10 +187,9 @@ func TestPromise_killOfAQuietStream(t *testing.T) {
 // The archive sends records twice and out of order, drops its sessions, one of them midway.
 func TestPromise_archiveRepeatsAndBreaksOff(t *testing.T) {
 	play(t, func(o *rigOptions) {
-		// Their `ts` lies so shortly before their arrival that the pauses for the archive prove harmless: reading would
-		// go on for the pauses' sake otherwise, in the same hour as everything, since the archive lags by seconds here.
-		o.service.EventTypes = []podlog.EventType{podlog.Maillog}
-		o.service.Rate = map[podlog.EventType]float64{podlog.Maillog: 40}
+		// Without pauses. Each would be a gap in the same hour as everything, since the archive lags by seconds here, and
+		// where its sessions are dropped, that hour would be read without an end.
+		o.secondToken()
 		o.service.ArchiveRepeats = 0.3
 		o.service.ArchiveDrops = true
 	}, func(r *rig) {
@@ -199,7 +198,7 @@ func TestPromise_archiveRepeatsAndBreaksOff(t *testing.T) {
 			podsim.Step{Do: podsim.Serve},
 			podsim.Step{Do: podsim.Drop, Records: 170}, // of an archive session, amid what was lost
 		)
-		r.Generate(podlog.Maillog, 300)
+		r.Generate(podlog.Message, 300)
 		r.collect()
 		r.waitSaid(opened, 1)
 		f := r.assertKept()
@@ -246,11 +245,7 @@ func TestPromise_gapOverTheTurnOfAnHour(t *testing.T) {
 
 // With a second token, the live session stays while the archive is read.
 func TestPromise_secondToken(t *testing.T) {
-	const second = "made-up-second-token"
-	play(t, func(o *rigOptions) {
-		o.service.Tokens = []string{podsim.Token, second}
-		o.extra = "receivers: {proofpointpod: {backfill: {api_secret: " + second + "}}}"
-	}, func(r *rig) {
+	play(t, (*rigOptions).secondToken, func(r *rig) {
 		r.Plan(podsim.Step{Do: podsim.Drop, Records: 150, Lose: 40})
 		r.Generate(podlog.Message, 300)
 		r.collect()
@@ -263,6 +258,6 @@ func TestPromise_secondToken(t *testing.T) {
 		require.Len(r.t, sessions, 3)
 		assert.True(r.t, sessions[2].Archive)
 		assert.True(r.t, sessions[1].Ended.After(sessions[2].Ended), "the live session did not pause")
-		assert.NotContains(r.t, r.collector.out.String(), second, "the secret was printed")
+		assert.NotContains(r.t, r.collector.out.String(), secondToken, "the secret was printed")
 	})
 }

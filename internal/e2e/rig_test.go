@@ -61,6 +61,14 @@ type rigOptions struct {
 	extra string
 }
 
+const secondToken = "made-up-second-token"
+
+// secondToken has the archive read with a token of its own, beside the live session.
+func (o *rigOptions) secondToken() {
+	o.service.Tokens = []string{podsim.Token, secondToken}
+	o.extra = "receivers: {proofpointpod: {backfill: {api_secret: " + secondToken + "}}}"
+}
+
 // newRig makes a rig, but for the collector. change can be nil.
 func newRig(t *testing.T, resume podsim.Resume, change func(*rigOptions)) *rig {
 	t.Helper()
