@@ -34,9 +34,11 @@ func readBarely(ctx context.Context, v *variant, from service, play string, coun
 	}
 	resource := pcommon.NewMap()
 	resource.PutStr("service.name", "proofpoint-on-demand")
+	attributes := pcommon.NewMap()
+	record.PutSIEM(attributes, t)
 	return ended(ctx, session.Receive(ctx, &barePath{
 		splitter: record.Splitter{EventType: t},
-		format:   record.Format{EventType: t, Body: record.BodyText, SIEM: record.SIEMRecord, Resource: resource},
+		format:   record.Format{Body: record.BodyText, Resource: resource, Attributes: attributes},
 		count:    func(records int) { count(v.workloads[0], records) },
 	}))
 }

@@ -19,30 +19,25 @@ const (
 	BodyMap Body = "map"
 )
 
-// SIEM says which attributes carry `_siemVendor`, `_siemProduct`, `_siemFormat`, `_siemEventID` and `_siemForward`.
-type SIEM string
-
-const (
-	// SIEMRecord puts them on each log record.
-	SIEMRecord SIEM = "record"
-	// SIEMResource puts them on the resource, after its other attributes.
-	SIEMResource SIEM = "resource"
-	// SIEMNone puts them nowhere.
-	SIEMNone SIEM = "none"
-)
-
 // problemAttribute is the attribute of a log record that carries its Problem.
 const problemAttribute = "proofpointpod.problem"
+
+// PutSIEM adds the attributes by which Sumo Logic's PoD app and Cloud SIEM find the records of an event type.
+func PutSIEM(dst pcommon.Map, t podlog.EventType) {
+	dst.PutStr("_siemVendor", "Proofpoint")
+	dst.PutStr("_siemProduct", "POD")
+	dst.PutStr("_siemFormat", "JSON")
+	dst.PutStr("_siemEventID", t.EventID())
+	dst.PutStr("_siemForward", "true")
+}
 
 // Format says how the records of one stream look as pdata. Logs may be called by several goroutines at once, while
 // nobody changes a field.
 type Format struct {
-	EventType podlog.EventType
-	Body      Body
-	SIEM      SIEM
-	// Resource holds the attributes of the resource, without those of SIEM. It is copied into each batch. It must be a
-	// map made by pcommon.NewMap.
-	Resource pcommon.Map
+	Body Body
+	// Resource holds the attributes of the resource, and Attributes those of every log record, without that of its
+	// Problem. They are copied into each batch. They must be maps made by pcommon.NewMap.
+	Resource, Attributes pcommon.Map
 	// ScopeName and ScopeVersion are those of the component.
 	ScopeName, ScopeVersion string
 }
@@ -50,13 +45,10 @@ type Format struct {
 // Logs builds one batch: a resource with one scope, and in it the records in their order. Each call builds all of it
 // anew, so that a batch that was passed on, and maybe changed since, can be built again.
 func (f *Format) Logs(records []Record) plog.Logs {
-	b := batch{format: f, eventID: f.EventType.EventID()}
+	b := batch{format: f}
 	logs := plog.NewLogs()
 	resource := logs.ResourceLogs().AppendEmpty()
 	f.Resource.CopyTo(resource.Resource().Attributes())
-	if f.SIEM == SIEMResource {
-		b.putSIEM(resource.Resource().Attributes())
-	}
 	scope := resource.ScopeLogs().AppendEmpty()
 	scope.Scope().SetName(f.ScopeName)
 	scope.Scope().SetVersion(f.ScopeVersion)
@@ -71,9 +63,8 @@ func (f *Format) Logs(records []Record) plog.Logs {
 
 // batch is what the records of one batch share while it is built.
 type batch struct {
-	format  *Format
-	eventID string
-	mapper  mapper
+	format *Format
+	mapper mapper
 }
 
 func (b *batch) put(dst plog.LogRecord, r *Record) {
@@ -87,21 +78,8 @@ func (b *batch) put(dst plog.LogRecord, r *Record) {
 	default:
 		dst.Body().SetStr(r.Body)
 	}
-	if b.format.SIEM == SIEMRecord {
-		b.putSIEM(dst.Attributes())
-	}
+	b.format.Attributes.CopyTo(dst.Attributes())
 	if r.Problem != "" {
 		dst.Attributes().PutStr(problemAttribute, string(r.Problem))
 	}
-}
-
-// putSIEM adds the attributes by which Sumo Logic's PoD app and Cloud SIEM find the records.
-func (b *batch) putSIEM(dst pcommon.Map) {
-	const siemAttributes = 5
-	dst.EnsureCapacity(dst.Len() + siemAttributes)
-	dst.PutStr("_siemVendor", "Proofpoint")
-	dst.PutStr("_siemProduct", "POD")
-	dst.PutStr("_siemFormat", "JSON")
-	dst.PutStr("_siemEventID", b.eventID)
-	dst.PutStr("_siemForward", "true")
 }

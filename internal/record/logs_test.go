@@ -21,8 +21,13 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// format is that of a stream of messages with the default configuration.
-func format() *Format {
+// Which attributes carry those that a SIEM looks for.
+func onRecords(f *Format) pcommon.Map  { return f.Attributes }
+func onResource(f *Format) pcommon.Map { return f.Resource }
+func nowhere(*Format) pcommon.Map      { return pcommon.NewMap() }
+
+// format is that of a stream of an event type.
+func format(body Body, t podlog.EventType, carrier func(*Format) pcommon.Map) *Format {
 	resource := pcommon.NewMap()
 	resource.PutStr("service.name", "proofpoint-on-demand")
 	resource.PutStr("proofpoint.cluster_id", "example_cluster")
@@ -30,14 +35,15 @@ func format() *Format {
 	resource.PutStr("_sourceName", "proofpointpod")
 	resource.PutStr("_sourceCategory", "mail/gateway")
 	resource.PutStr("team", "blue")
-	return &Format{
-		EventType:    podlog.Message,
-		Body:         BodyText,
-		SIEM:         SIEMRecord,
+	f := &Format{
+		Body:         body,
 		Resource:     resource,
+		Attributes:   pcommon.NewMap(),
 		ScopeName:    "github.com/proofpointpod/otelcol/receiver/proofpointpodreceiver",
 		ScopeVersion: "1.2.3",
 	}
+	PutSIEM(carrier(f), t)
+	return f
 }
 
 // The records of each golden file: clean ones, with and without `ts`, and one of each problem, as text and as bytes.
@@ -71,17 +77,15 @@ func encode(t *testing.T, logs plog.Logs) string {
 }
 
 func TestLogs_golden(t *testing.T) {
-	for name, change := range map[string]func(*Format){
-		"text_siem_record":        func(*Format) {},
-		"text_siem_resource":      func(f *Format) { f.SIEM = SIEMResource },
-		"text_siem_none":          func(f *Format) { f.SIEM = SIEMNone },
-		"map_siem_record_maillog": func(f *Format) { f.Body, f.EventType = BodyMap, podlog.Maillog },
-		"map_siem_resource_audit": func(f *Format) { f.Body, f.SIEM, f.EventType = BodyMap, SIEMResource, podlog.Audit },
-		"map_siem_none":           func(f *Format) { f.Body, f.SIEM = BodyMap, SIEMNone },
+	for name, f := range map[string]*Format{
+		"text_siem_record":        format(BodyText, podlog.Message, onRecords),
+		"text_siem_resource":      format(BodyText, podlog.Message, onResource),
+		"text_siem_none":          format(BodyText, podlog.Message, nowhere),
+		"map_siem_record_maillog": format(BodyMap, podlog.Maillog, onRecords),
+		"map_siem_resource_audit": format(BodyMap, podlog.Audit, onResource),
+		"map_siem_none":           format(BodyMap, podlog.Message, nowhere),
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := format()
-			change(f)
 			got := encode(t, f.Logs(goldenRecords()))
 
 			path := filepath.Join("testdata", "logs", name+".json")
@@ -99,7 +103,7 @@ func TestLogs_golden(t *testing.T) {
 func TestLogs_bodyIsTheFrame(t *testing.T) {
 	for _, frame := range append([]string{sample(t, "message")}, seeds...) {
 		records := split(podlog.Message, nil, []byte(frame), false, observed)
-		logs := format().Logs(records).ResourceLogs().At(0).ScopeLogs().At(0).LogRecords()
+		logs := format(BodyText, podlog.Message, onRecords).Logs(records).ResourceLogs().At(0).ScopeLogs().At(0).LogRecords()
 		require.Equal(t, len(records), logs.Len())
 		for i := range records {
 			body := logs.At(i).Body()
@@ -114,10 +118,9 @@ func TestLogs_bodyIsTheFrame(t *testing.T) {
 
 // A batch that was passed on belongs to others, who change it.
 func TestLogs_buildsABatchAgain(t *testing.T) {
-	for _, siem := range []SIEM{SIEMRecord, SIEMResource, SIEMNone} {
+	for _, carrier := range []func(*Format) pcommon.Map{onRecords, onResource, nowhere} {
 		for _, body := range []Body{BodyText, BodyMap} {
-			f, records := format(), goldenRecords()
-			f.SIEM, f.Body = siem, body
+			f, records := format(body, podlog.Message, carrier), goldenRecords()
 			first := f.Logs(records)
 			want := encode(t, first)
 
@@ -129,7 +132,9 @@ func TestLogs_buildsABatchAgain(t *testing.T) {
 					r.Body().Bytes().SetAt(0, 'x')
 				}
 				r.Body().SetStr("changed")
-				r.Attributes().Clear()
+				for _, attribute := range r.Attributes().All() {
+					attribute.SetStr("changed")
+				}
 			}
 			require.NotEqual(t, want, encode(t, first))
 			assert.Equal(t, want, encode(t, f.Logs(records)))
@@ -138,8 +143,7 @@ func TestLogs_buildsABatchAgain(t *testing.T) {
 }
 
 func TestLogs_stayValidThroughOTLP(t *testing.T) {
-	f := format()
-	f.Body = BodyMap
+	f := format(BodyMap, podlog.Message, onRecords)
 	var records []Record
 	for _, seed := range seeds {
 		records = split(podlog.Message, records, []byte(seed), false, observed)
@@ -192,10 +196,9 @@ func BenchmarkLogs(b *testing.B) {
 			records = split(podlog.Message, records, []byte(sample(b, name)), false, observed)
 		}
 		for _, body := range []Body{BodyText, BodyMap} {
-			for _, siem := range []SIEM{SIEMRecord, SIEMResource} {
-				b.Run(name+"/"+string(body)+"/"+string(siem), func(b *testing.B) {
-					f := format()
-					f.Body, f.SIEM = body, siem
+			for siem, carrier := range map[string]func(*Format) pcommon.Map{"record": onRecords, "resource": onResource} {
+				b.Run(name+"/"+string(body)+"/"+siem, func(b *testing.B) {
+					f := format(body, podlog.Message, carrier)
 					b.SetBytes(int64(batch * len(records[0].Body)))
 					b.ReportAllocs()
 					for b.Loop() {

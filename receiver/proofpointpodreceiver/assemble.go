@@ -195,16 +195,19 @@ func (s *source) resource() pcommon.Map {
 
 // format is how the records of an event type become log records.
 func (s *source) format(t podlog.EventType) *record.Format {
-	siem := record.SIEMNone
-	if s.config.forwardToSIEM() {
-		siem = record.SIEM(s.config.SIEMMetadata)
-	}
-	return &record.Format{
-		EventType:    t,
+	f := &record.Format{
 		Body:         record.Body(s.config.Body),
-		SIEM:         siem,
 		Resource:     s.resource(),
+		Attributes:   pcommon.NewMap(),
 		ScopeName:    metadata.ScopeName,
 		ScopeVersion: s.settings.BuildInfo.Version,
 	}
+	switch {
+	case !s.config.forwardToSIEM():
+	case s.config.SIEMMetadata == siemMetadataRecord:
+		record.PutSIEM(f.Attributes, t)
+	case s.config.SIEMMetadata == siemMetadataResource:
+		record.PutSIEM(f.Resource, t)
+	}
+	return f
 }
