@@ -19,8 +19,9 @@ const wideObject = 256
 // written as an integer and fits an int64 is one; so -0 is 0. Any other number is a double, or its text if no double is
 // that large.
 type mapper struct {
-	text string
-	i    int // the next byte
+	text    string
+	i       int // the next byte
+	scanner scanner
 
 	sizes []int // the number of members of each container, in the order in which they begin
 	next  int   // the container that begins next
@@ -40,6 +41,7 @@ type span struct {
 // put parses the one object in text into dst, which is empty. The object must have been scanned.
 func (m *mapper) put(dst pcommon.Map, text string) {
 	m.text, m.i, m.next, m.read = text, skipSpace(text, 0), 0, 0
+	m.scanner.begin(text)
 	m.survey()
 	m.object(dst)
 }
@@ -51,14 +53,9 @@ func (m *mapper) survey() {
 	for i := m.i; i < len(m.text); {
 		switch m.text[i] {
 		case '"':
-			from := i + 1
-			plain := scanPlain(m.text, from)
-			i = plain + 1
-			if m.text[plain] != '"' {
-				i, _ = scanString(m.text, plain)
-			}
-			m.strings = append(m.strings, span{end: i - 1, plain: i == plain+1})
-			continue
+			first := m.scanner.marks.next(i + 1)
+			i = m.scanner.stringEnd(first)
+			m.strings = append(m.strings, span{end: i, plain: i == first})
 		case '{', '[':
 			m.open = append(m.open, len(m.sizes))
 			m.sizes = append(m.sizes, 1)

@@ -1,9 +1,6 @@
 package record
 
-import (
-	"math/bits"
-	"strings"
-)
+import "strings"
 
 // maxDepth is how deep arrays and objects may be nested: the limit of encoding/json.
 const maxDepth = 10000
@@ -25,7 +22,7 @@ type object struct {
 	// fields are the values of the last top-level `ts`, `guid` and `id`, each as it stands between its quotes, escapes
 	// and all. One is empty if there is none, or if that is no string.
 	fields [fieldCount]string
-	// ascii says that there is certainly no byte of 0x80 or above in an object that is whole.
+	// ascii says that there is certainly no byte of 0x80 or above in an object that is whole: the text has none.
 	ascii bool
 }
 
@@ -64,85 +61,59 @@ func fieldOf(raw string) field {
 	return noField
 }
 
-// scanner scans objects. Its memory serves one after the other; one goroutine uses it.
+// scanner scans the objects in a text. Its memory serves one text after the other; one goroutine uses it.
 type scanner struct {
+	text    string
+	marks   marks
 	nesting nesting
 }
 
-// object scans the JSON object that begins at text[i] or after blanks there. It checks the grammar of RFC 8259 but not
-// UTF-8: that is utf8.ValidString's part, and is not needed where ascii is set. What follows the object is not looked
-// at.
+// begin makes text the one whose objects are scanned.
+func (s *scanner) begin(text string) {
+	s.text = text
+	s.marks.find(text)
+}
+
+// object scans the JSON object that begins at index i of the text or after blanks there. It checks the grammar of
+// RFC 8259 but not UTF-8: that is utf8.ValidString's part, and is not needed where ascii is set. What follows the object
+// is not looked at.
 //
 // It passes once over the text, and neither allocates nor recurses. A place in the grammar is a place in the code: what
 // comes next is a key, a value, or what follows on a value.
-func (s *scanner) object(text string, i int) (o object) {
+func (s *scanner) object(i int) (o object) {
+	text := s.text
 	i = skipSpace(text, i)
 	if i == len(text) || text[i] != '{' {
 		o.status = statusOf(fail(text, i))
 		return o
 	}
 	var (
-		from     int    // where the string begins that is scanned
-		seen     uint64 // all words seen in strings, or-ed
-		inObject bool   // the innermost open container is an object
-		key      bool   // the string is a key
-		wanted   field  // the value that comes is that of a field
+		inObject bool  // the innermost open container is an object
+		wanted   field // the value that comes is that of a field
 	)
 	s.nesting.depth = 0
 	goto value
 
 key:
 	if i >= len(text) || text[i] != '"' {
-		if i = skipSpace(text, i); i >= len(text) || text[i] != '"' {
+		if i = skipSpace(text, i); i == len(text) || text[i] != '"' {
 			i = fail(text, i)
 			goto stop
 		}
 	}
-	key = true
-
-str:
-	i++
-	from = i
-	if i+16 <= len(text) {
-		// Nearly all strings end within two words, which are looked at together.
-		next := text[i : i+16]
-		first, second := word(next), word(next[8:])
-		seen |= first | second
-		first, second = special(first), special(second)
-		if first|second == 0 {
-			i += 16
-		} else {
-			if first == 0 {
-				i += 8
-				first = second
-			}
-			i += bits.TrailingZeros64(first) / 8
-			if text[i] == '"' {
-				i++
-				goto end
-			}
-		}
-	}
 	{
-		var more uint64
-		if i, more = scanString(text, i); i < 0 {
-			goto stop
+		from := i + 1
+		if i = s.marks.next(from); i == len(text) || text[i] != '"' {
+			if i = s.stringEnd(i); i < 0 {
+				goto stop
+			}
 		}
-		seen |= more
-	}
-
-end:
-	if !key {
-		if wanted != noField {
-			o.fields[wanted], wanted = text[from:i-1], noField
+		if s.nesting.depth == 1 {
+			if wanted = fieldOf(text[from:i]); wanted != noField {
+				o.fields[wanted] = ""
+			}
 		}
-		goto after
-	}
-	key = false
-	if s.nesting.depth == 1 {
-		if wanted = fieldOf(text[from : i-1]); wanted != noField {
-			o.fields[wanted] = ""
-		}
+		i++
 	}
 	if i >= len(text) || text[i] != ':' {
 		if i = skipSpace(text, i); i == len(text) || text[i] != ':' {
@@ -159,7 +130,17 @@ value:
 	}
 	switch c := text[i]; {
 	case c == '"':
-		goto str
+		from := i + 1
+		if i = s.marks.next(from); i == len(text) || text[i] != '"' {
+			if i = s.stringEnd(i); i < 0 {
+				goto stop
+			}
+		}
+		if wanted != noField {
+			o.fields[wanted], wanted = text[from:i], noField
+		}
+		i++
+		goto after
 	case c == '{', c == '[':
 		wanted = noField
 		if s.nesting.depth == maxDepth {
@@ -207,7 +188,7 @@ after:
 	case c == closing(inObject):
 		i++
 		if inObject = s.nesting.pop(); s.nesting.depth == 0 {
-			o.end, o.ascii = i, seen&highBits == 0
+			o.end, o.ascii = i, s.marks.ascii
 			return o
 		}
 		goto after
@@ -222,25 +203,38 @@ stop:
 	return o
 }
 
+// stringEnd returns the index of the quote that ends a string of which text[i] is a marked character.
+func (s *scanner) stringEnd(i int) int {
+	for i < len(s.text) {
+		switch s.text[i] {
+		case '"':
+			return i
+		case '\\':
+			if i = scanEscape(s.text, i); i < 0 {
+				return i
+			}
+		default:
+			return stopBroken
+		}
+		i = s.marks.next(i)
+	}
+	return stopCut
+}
+
 // nesting remembers, for each open container, whether the one around it is an object.
 type nesting struct {
 	depth  int
-	object [maxDepth/64 + 1]uint64
+	object [maxDepth]bool
 }
 
 func (n *nesting) push(inObject bool) {
-	bit := uint64(1) << (n.depth & 63)
-	if inObject {
-		n.object[n.depth>>6] |= bit
-	} else {
-		n.object[n.depth>>6] &^= bit
-	}
+	n.object[n.depth] = inObject
 	n.depth++
 }
 
 func (n *nesting) pop() (inObject bool) {
 	n.depth--
-	return n.object[n.depth>>6]>>(n.depth&63)&1 != 0
+	return n.object[n.depth]
 }
 
 func closing(inObject bool) byte {
@@ -279,72 +273,6 @@ func skipSpace(text string, i int) int {
 		i++
 	}
 	return i
-}
-
-// For eight bytes at a time, as one little-endian word.
-const (
-	ones     = 0x0101010101010101
-	highBits = 0x80 * ones
-)
-
-// word returns the first eight bytes of s.
-func word(s string) uint64 {
-	_ = s[7]
-	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
-		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
-}
-
-// special marks, by their high bits, the bytes of a word that end a plain run in a string: quotes, backslashes and
-// control characters. Only the lowest mark is certain: the subtractions borrow from the bytes above it.
-func special(w uint64) uint64 {
-	low := w ^ 0x02*ones // puts the quote right behind the control characters
-	backslash := w ^ '\\'*ones
-	return ((low-0x21*ones)&^low | (backslash-ones)&^backslash) & highBits
-}
-
-// scanPlain returns the index of the first byte from text[i] on that ends a plain run in a string: a quote, a backslash or
-// a control character. There must be one.
-func scanPlain(text string, i int) int {
-	for ; i+8 <= len(text); i += 8 {
-		if m := special(word(text[i:])); m != 0 {
-			return i + bits.TrailingZeros64(m)/8
-		}
-	}
-	for text[i] != '"' && text[i] != '\\' && text[i] >= ' ' {
-		i++
-	}
-	return i
-}
-
-// scanString scans the rest of a string, from text[i] to its closing quote. seen has a high bit set if there is a byte
-// of 0x80 or above in it; the seven bytes behind it may count too.
-func scanString(text string, i int) (next int, seen uint64) {
-	for i >= 0 {
-		for i+8 <= len(text) {
-			w := word(text[i:])
-			seen |= w
-			if m := special(w); m != 0 {
-				i += bits.TrailingZeros64(m) / 8
-				break
-			}
-			i += 8
-		}
-		if i == len(text) {
-			return stopCut, seen
-		}
-		switch c := text[i]; {
-		case c == '"':
-			return i + 1, seen
-		case c == '\\':
-			i = scanEscape(text, i)
-		case c < ' ':
-			return stopBroken, seen
-		default: // one of the last seven bytes of the text
-			seen |= uint64(c)
-			i++
-		}
-	}
-	return i, seen
 }
 
 // scanEscape scans an escape in a string, which begins with the backslash at text[i].

@@ -18,7 +18,8 @@ func sample(tb testing.TB, name string) string {
 // scan scans the one object in a text.
 func scan(text string) object {
 	var s scanner
-	return s.object(text, 0)
+	s.begin(text)
+	return s.object(0)
 }
 
 func BenchmarkScan(b *testing.B) {
@@ -29,7 +30,8 @@ func BenchmarkScan(b *testing.B) {
 			b.ReportAllocs()
 			var s scanner
 			for b.Loop() {
-				if o := s.object(text, 0); o.status != whole || o.fields[fieldTS] == "" {
+				s.begin(text)
+				if o := s.object(0); o.status != whole || o.fields[fieldTS] == "" {
 					b.Fatal(o)
 				}
 			}

@@ -85,13 +85,14 @@ func (f *frameText) single(dst []Record) ([]Record, bool) {
 // beginning of one.
 func (f *frameText) objects(dst []Record) ([]Record, bool) {
 	n := len(dst)
+	f.scanner.begin(f.text)
 	for line := 0; line < len(f.text); { // the index where a line begins
 		end := lineEnd(f.text, line)
 		if isBlank(f.text[line:end]) {
 			line = end + 1
 			continue
 		}
-		o := f.scanner.object(f.text, line)
+		o := f.scanner.object(line)
 		switch {
 		case o.status == whole:
 			end = lineEnd(f.text, o.end)
@@ -139,7 +140,8 @@ func (f *frameText) hasObjectLine() bool {
 
 // scanAlone scans an object and says whether it stands alone in the text, but for blanks.
 func (f *frameText) scanAlone(text string) (o object, alone bool) {
-	o = f.scanner.object(text, 0)
+	f.scanner.begin(text)
+	o = f.scanner.object(0)
 	return o, o.status == whole && isBlank(text[o.end:])
 }
 
@@ -162,7 +164,8 @@ func (f *frameText) truncate(r *Record) {
 	r.Timestamp = 0
 	if text := trimCutRune(r.Body); utf8.ValidString(text) {
 		r.Body = text
-		if o := f.scanner.object(text, 0); o.status != broken {
+		f.scanner.begin(text)
+		if o := f.scanner.object(0); o.status != broken {
 			r.Timestamp = parseTimestamp(o.fields[fieldTS])
 		}
 	}
