@@ -31,8 +31,7 @@ func PutSIEM(dst pcommon.Map, t podlog.EventType) {
 	dst.PutStr("_siemForward", "true")
 }
 
-// Format says how the records of one stream look as pdata. Logs may be called by several goroutines at once, while
-// nobody changes a field.
+// Format says how the records of one stream look as pdata. One goroutine uses it.
 type Format struct {
 	Body Body
 	// Resource holds the attributes of the resource, and Attributes those of every log record, without that of its
@@ -40,12 +39,13 @@ type Format struct {
 	Resource, Attributes pcommon.Map
 	// ScopeName and ScopeVersion are those of the component.
 	ScopeName, ScopeVersion string
+
+	mapper mapper
 }
 
 // Logs builds one batch: a resource with one scope, and in it the records in their order. Each call builds all of it
 // anew, so that a batch that was passed on, and maybe changed since, can be built again.
 func (f *Format) Logs(records []Record) plog.Logs {
-	b := batch{format: f}
 	logs := plog.NewLogs()
 	resource := logs.ResourceLogs().AppendEmpty()
 	f.Resource.CopyTo(resource.Resource().Attributes())
@@ -56,29 +56,23 @@ func (f *Format) Logs(records []Record) plog.Logs {
 	out := scope.LogRecords()
 	out.EnsureCapacity(len(records))
 	for i := range records {
-		b.put(out.AppendEmpty(), &records[i])
+		f.put(out.AppendEmpty(), &records[i])
 	}
 	return logs
 }
 
-// batch is what the records of one batch share while it is built.
-type batch struct {
-	format *Format
-	mapper mapper
-}
-
-func (b *batch) put(dst plog.LogRecord, r *Record) {
+func (f *Format) put(dst plog.LogRecord, r *Record) {
 	dst.SetTimestamp(r.Timestamp)
 	dst.SetObservedTimestamp(r.Observed)
 	switch {
-	case r.Problem == "" && b.format.Body == BodyMap:
-		b.mapper.put(dst.Body().SetEmptyMap(), r.Body)
+	case r.Problem == "" && f.Body == BodyMap:
+		f.mapper.put(dst.Body().SetEmptyMap(), r.Body)
 	case r.Problem != "" && !utf8.ValidString(r.Body):
 		dst.Body().SetEmptyBytes().FromRaw([]byte(r.Body))
 	default:
 		dst.Body().SetStr(r.Body)
 	}
-	b.format.Attributes.CopyTo(dst.Attributes())
+	f.Attributes.CopyTo(dst.Attributes())
 	if r.Problem != "" {
 		dst.Attributes().PutStr(problemAttribute, string(r.Problem))
 	}

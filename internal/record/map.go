@@ -11,6 +11,9 @@ import (
 // is put into it with all that are there, and some keys of a message are chosen by the sender of the mail.
 const wideObject = 256
 
+// keptMembers is for how many containers, or strings, of a record the memory is kept.
+const keptMembers = 1 << 14
+
 // mapper parses the text of records into maps. Since the text is known to be an object, it looks only at what decides
 // which way to go. Its memory serves one record after the other; one goroutine uses it.
 //
@@ -19,12 +22,11 @@ const wideObject = 256
 // written as an integer and fits an int64 is one; so -0 is 0. Any other number is a double, or its text if no double is
 // that large.
 type mapper struct {
-	text    string
-	i       int // the next byte
-	scanner scanner
+	marks
+	i int // the next byte
 
 	sizes []int // the number of members of each container, in the order in which they begin
-	next  int   // the container that begins next
+	begun int   // how many containers have begun
 	open  []int // while sizes are counted: the containers that have begun and not ended
 
 	strings []span // in the order in which they are in the text
@@ -40,21 +42,29 @@ type span struct {
 
 // put parses the one object in text into dst, which is empty. The object must have been scanned.
 func (m *mapper) put(dst pcommon.Map, text string) {
-	m.text, m.i, m.next, m.read = text, skipSpace(text, 0), 0, 0
-	m.scanner.begin(text)
+	m.find(text)
+	m.i, m.begun, m.read = skipSpace(text, 0), 0, 0
 	m.survey()
 	m.object(dst)
+	m.text, m.sizes, m.open, m.strings = "", kept(m.sizes), kept(m.open), kept(m.strings)
+}
+
+// kept is memory that serves the next record too, unless the record was one of the few that need very much.
+func kept[T any](memory []T) []T {
+	if cap(memory) > keptMembers {
+		return nil
+	}
+	return memory[:0]
 }
 
 // survey counts the members of all containers, so that each is allocated once and in its size, and finds the ends of
 // all strings.
 func (m *mapper) survey() {
-	m.sizes, m.open, m.strings = m.sizes[:0], m.open[:0], m.strings[:0]
 	for i := m.i; i < len(m.text); {
 		switch m.text[i] {
 		case '"':
-			first := m.scanner.marks.next(i + 1)
-			i = m.scanner.stringEnd(first)
+			first := m.next(i + 1)
+			i = m.stringEnd(first)
 			m.strings = append(m.strings, span{end: i, plain: i == first})
 		case '{', '[':
 			m.open = append(m.open, len(m.sizes))
@@ -74,8 +84,8 @@ func (m *mapper) survey() {
 // enter steps into a container and returns the number of its members.
 func (m *mapper) enter() int {
 	m.i++
-	m.next++
-	return m.sizes[m.next-1]
+	m.begun++
+	return m.sizes[m.begun-1]
 }
 
 // more says whether the container has another member, and steps to it, or out of the container.

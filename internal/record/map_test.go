@@ -189,3 +189,18 @@ func FuzzMap(f *testing.F) {
 		}
 	})
 }
+
+func TestMapper_keepsItsMemoryButThatOfARecordWithVeryManyMembers(t *testing.T) {
+	var m mapper
+	m.put(pcommon.NewMap(), `{"a":["b",{}]}`)
+	usual := &m.strings[:1][0]
+	m.put(pcommon.NewMap(), `{"c":["d",{}]}`)
+	assert.Same(t, usual, &m.strings[:1][0], "made anew for each record")
+
+	m.put(pcommon.NewMap(), `{"a":[`+strings.Repeat(`["b"],`, keptMembers)+`[]]}`)
+	assert.Zero(t, cap(m.sizes)+cap(m.strings))
+	assert.Empty(t, m.text)
+	v := pcommon.NewValueMap()
+	m.put(v.Map(), `{"a":["b"]}`)
+	assert.Equal(t, `{"a":["b"]}`, render(v))
+}

@@ -10,6 +10,7 @@ import (
 // bytes at a time, and a scan that knows them jumps from quote to quote however long a string is. One goroutine uses
 // them, for one text after the other.
 type marks struct {
+	text string
 	// words has a bit for each byte of the text, little-endian, and set bits behind its end.
 	words []byte
 	// ascii says that the text has no byte of 0x80 or above.
@@ -27,6 +28,7 @@ const (
 
 // find finds the marks of a text.
 func (m *marks) find(text string) {
+	m.text = text
 	whole := len(text) / block
 	size := 8 * (whole + 2) // the last word is all set, for a look at any end of the text
 	if cap(m.words) < size || cap(m.words) > keptMarks/8 {
@@ -69,6 +71,24 @@ func (m *marks) far(i int) int {
 		}
 		i += seen
 	}
+}
+
+// stringEnd returns the index of the quote that ends the string in which text[i], a marked character, stands.
+func (m *marks) stringEnd(i int) int {
+	for i < len(m.text) {
+		switch m.text[i] {
+		case '"':
+			return i
+		case '\\':
+			if i = scanEscape(m.text, i); i < 0 {
+				return i
+			}
+		default:
+			return stopBroken
+		}
+		i = m.next(i)
+	}
+	return stopCut
 }
 
 // markShort marks a text that is shorter than a block, and says what markBlocks does.

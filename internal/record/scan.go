@@ -63,18 +63,11 @@ func fieldOf(raw string) field {
 
 // scanner scans the objects in a text. Its memory serves one text after the other; one goroutine uses it.
 type scanner struct {
-	text    string
-	marks   marks
+	marks
 	nesting nesting
 }
 
-// begin makes text the one whose objects are scanned.
-func (s *scanner) begin(text string) {
-	s.text = text
-	s.marks.find(text)
-}
-
-// object scans the JSON object that begins at index i of the text or after blanks there. It checks the grammar of
+// object scans the JSON object that begins at index i, or after blanks there, of the text whose marks were found last. It checks the grammar of
 // RFC 8259 but not UTF-8: that is utf8.ValidString's part, and is not needed where ascii is set. What follows the object
 // is not looked at.
 //
@@ -103,7 +96,7 @@ key:
 	}
 	{
 		from := i + 1
-		if i = s.marks.next(from); i == len(text) || text[i] != '"' {
+		if i = s.next(from); i == len(text) || text[i] != '"' {
 			if i = s.stringEnd(i); i < 0 {
 				goto stop
 			}
@@ -131,7 +124,7 @@ value:
 	switch c := text[i]; {
 	case c == '"':
 		from := i + 1
-		if i = s.marks.next(from); i == len(text) || text[i] != '"' {
+		if i = s.next(from); i == len(text) || text[i] != '"' {
 			if i = s.stringEnd(i); i < 0 {
 				goto stop
 			}
@@ -188,7 +181,7 @@ after:
 	case c == closing(inObject):
 		i++
 		if inObject = s.nesting.pop(); s.nesting.depth == 0 {
-			o.end, o.ascii = i, s.marks.ascii
+			o.end, o.ascii = i, s.ascii
 			return o
 		}
 		goto after
@@ -201,24 +194,6 @@ after:
 stop:
 	o.status = statusOf(i)
 	return o
-}
-
-// stringEnd returns the index of the quote that ends a string of which text[i] is a marked character.
-func (s *scanner) stringEnd(i int) int {
-	for i < len(s.text) {
-		switch s.text[i] {
-		case '"':
-			return i
-		case '\\':
-			if i = scanEscape(s.text, i); i < 0 {
-				return i
-			}
-		default:
-			return stopBroken
-		}
-		i = s.marks.next(i)
-	}
-	return stopCut
 }
 
 // nesting remembers, for each open container, whether the one around it is an object.

@@ -18,7 +18,7 @@ func sample(tb testing.TB, name string) string {
 // scan scans the one object in a text.
 func scan(text string) object {
 	var s scanner
-	s.begin(text)
+	s.find(text)
 	return s.object(0)
 }
 
@@ -30,7 +30,7 @@ func BenchmarkScan(b *testing.B) {
 			b.ReportAllocs()
 			var s scanner
 			for b.Loop() {
-				s.begin(text)
+				s.find(text)
 				if o := s.object(0); o.status != whole || o.fields[fieldTS] == "" {
 					b.Fatal(o)
 				}

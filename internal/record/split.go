@@ -52,6 +52,7 @@ func (s *Splitter) Split(dst []Record, frame []byte, truncated bool, observed ti
 	if truncated {
 		f.truncate(&records[len(records)-1])
 	}
+	s.scanner.text = "" // it may be a large one
 	return records
 }
 
@@ -85,7 +86,7 @@ func (f *frameText) single(dst []Record) ([]Record, bool) {
 // beginning of one.
 func (f *frameText) objects(dst []Record) ([]Record, bool) {
 	n := len(dst)
-	f.scanner.begin(f.text)
+	f.scanner.find(f.text)
 	for line := 0; line < len(f.text); { // the index where a line begins
 		end := lineEnd(f.text, line)
 		if isBlank(f.text[line:end]) {
@@ -140,7 +141,7 @@ func (f *frameText) hasObjectLine() bool {
 
 // scanAlone scans an object and says whether it stands alone in the text, but for blanks.
 func (f *frameText) scanAlone(text string) (o object, alone bool) {
-	f.scanner.begin(text)
+	f.scanner.find(text)
 	o = f.scanner.object(0)
 	return o, o.status == whole && isBlank(text[o.end:])
 }
@@ -164,7 +165,7 @@ func (f *frameText) truncate(r *Record) {
 	r.Timestamp = 0
 	if text := trimCutRune(r.Body); utf8.ValidString(text) {
 		r.Body = text
-		f.scanner.begin(text)
+		f.scanner.find(text)
 		if o := f.scanner.object(0); o.status != broken {
 			r.Timestamp = parseTimestamp(o.fields[fieldTS])
 		}
