@@ -52,12 +52,11 @@ type barePath struct {
 	due      time.Time
 }
 
-func (b *barePath) Frame(data []byte, truncated bool) error {
-	now := time.Now()
+func (b *barePath) Frame(data []byte, read time.Time, truncated bool) error {
 	if len(b.batch) == 0 {
-		b.due = now.Add(100 * time.Millisecond)
+		b.due = time.Now().Add(100 * time.Millisecond)
 	}
-	b.batch = b.splitter.Split(b.batch, data, truncated, now)
+	b.batch = b.splitter.Split(b.batch, data, truncated, read)
 	if len(b.batch) < batchRecords {
 		return nil
 	}

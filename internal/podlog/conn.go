@@ -66,6 +66,9 @@ type patientConn struct {
 	handler Handler
 	// passed is when the last byte had come at the end of the last read: what has come since is a part of a TLS record.
 	passed time.Time
+	// read is when the last read brought something. Frames share it, since twenty lines of the mail log come with one
+	// read, and the time of day, asked for each of them, is a thirtieth of what one costs.
+	read time.Time
 	// limit is how long a read may wait for a byte.
 	limit time.Duration
 	// finishing is closed when our close frame is due; nil once that was noticed, within closeWait. From then on the
@@ -108,6 +111,7 @@ func (c *patientConn) Read(p []byte) (int, error) {
 		n, err := c.Conn.Read(p)
 		if err == nil || n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
 			c.passed = c.wire.last()
+			c.read = time.Now()
 			return n, err
 		}
 		now = time.Now()

@@ -387,12 +387,14 @@ type handler struct {
 
 	mu      sync.Mutex
 	frames  []received
+	reads   []time.Time // of frames
 	flushes []time.Time
 }
 
-func (h *handler) Frame(data []byte, truncated bool) error {
+func (h *handler) Frame(data []byte, read time.Time, truncated bool) error {
 	h.mu.Lock()
 	h.frames = append(h.frames, received{string(data), truncated})
+	h.reads = append(h.reads, read)
 	h.mu.Unlock()
 	if h.onFrame != nil {
 		return h.onFrame(data)

@@ -47,6 +47,27 @@ func TestSession_passesOnTheContentOfEveryFrame(t *testing.T) {
 	}
 }
 
+// A frame counts as read when its end came, however long the handler was busy with others that came with it.
+func TestSession_saysWhenAFrameWasRead(t *testing.T) {
+	play(t, func(w *world) {
+		s := w.open()
+		s.onFrame = func([]byte) error { <-time.After(time.Minute); return nil }
+		s.run()
+		<-time.After(time.Second)
+		s.peer.say(text("two") + text("at once") + frame(opText, "one "))
+		<-time.After(3 * time.Minute)
+		s.peer.say(frame(final|opContinuation, "in parts"))
+		s.peer.say(closing(1000, ""))
+		s.failed(podlog.ReasonClosed)
+
+		var after []time.Duration
+		for _, read := range s.reads {
+			after = append(after, read.Sub(s.started))
+		}
+		assert.Equal(w.t, []time.Duration{time.Second, time.Second, 3*time.Minute + time.Second}, after)
+	})
+}
+
 func TestSession_cutsLongRecords(t *testing.T) {
 	for _, limit := range []int{1, 10, 16 << 10, 40_000, 1 << 20} {
 		t.Run(fmt.Sprintf("at %d bytes", limit), func(t *testing.T) {

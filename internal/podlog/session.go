@@ -16,9 +16,9 @@ import (
 // one runs, nothing is read from the connection, and the liveness clock rests. An error from it ends the session and
 // is what Receive returns.
 type Handler interface {
-	// Frame takes the content of one data frame, text or binary. data is the session's own and only valid during the
-	// call. truncated: the frame was longer than the limit, and data is its beginning.
-	Frame(data []byte, truncated bool) error
+	// Frame takes the content of one data frame, text or binary, that was read at a time. data is the session's own and
+	// only valid during the call. truncated: the frame was longer than the limit, and data is its beginning.
+	Frame(data []byte, read time.Time, truncated bool) error
 	// Due is when Flush wants to be called even if nothing arrives; the zero time: not at all.
 	Due() time.Time
 	// Flush is called at Due or a little later.
@@ -74,6 +74,7 @@ func (s *Session) Receive(ctx context.Context, handler Handler) error {
 	s.patient.limit = s.keepalive.Interval + s.keepalive.Timeout
 	s.patient.finishing = s.finish
 	s.patient.handler = watched
+	s.patient.read = time.Now() // of what came with the answer to the handshake
 	err := s.read(watched)
 
 	stop()
@@ -110,7 +111,7 @@ func (s *Session) read(handler *watchedHandler) error {
 			// service has not sent it whole, so no reading of its resume rule lets it count as delivered.
 			return err
 		}
-		if handler.err = handler.Frame(data, truncated); handler.err != nil {
+		if handler.err = handler.Frame(data, s.patient.read, truncated); handler.err != nil {
 			return handler.err
 		}
 	}

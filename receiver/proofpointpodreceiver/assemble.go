@@ -104,8 +104,8 @@ func newStream(set *streamSettings, t podlog.EventType, host component.Host) (*s
 		abort:       set.abort,
 	}
 	live := parts.stream
-	live.intake.look = func(fresh []record.Record, now time.Time) {
-		live.judge(live.pauses.record(fresh, live.clock.at(now)))
+	live.intake.look = func(fresh []record.Record, read time.Time) {
+		live.judge(live.pauses.record(fresh, live.clock.at(read)))
 	}
 	parts.keeper = &keeper{
 		position: where, open: open, health: health, metrics: metrics, logger: logger, clock: set.clock,

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -81,6 +82,16 @@ func TestDelivery_batchOfWhatCameWithin100ms(t *testing.T) {
 		s.elapse(2 * time.Millisecond)
 		require.Len(s.t, s.sink.batches(), 1, "not handed on after 100 ms")
 		assert.Equal(t, 2, s.sink.batches()[0].LogRecordCount())
+	})
+}
+
+// Behind a batch that took long, what was read with it still waits for others: batches would be small when there is the
+// least use for that.
+func TestDelivery_batchWaitsForOthersHoweverLongAgoItWasRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHotPath(t, podlog.Maillog, nil)
+		require.NoError(t, h.stream.Frame(h.frame, time.Now().Add(-time.Minute), false))
+		assert.Equal(t, time.Now().Add(maxBatchAge), h.stream.Due())
 	})
 }
 

@@ -365,7 +365,7 @@ func TestFill_whatWasNotMissedIsNotClaimed(t *testing.T) {
 		frame := mail(1, now.Add(-10*time.Hour), 0)
 		r := (&record.Splitter{EventType: podlog.Message}).Split(nil, frame, false, now)[0]
 		require.False(t, where.Missed(r.Timestamp.AsTime()))
-		require.NoError(t, in.take(frame, false))
+		require.NoError(t, in.take(frame, now, false))
 		assert.Zero(t, in.fresh)
 		assert.True(t, where.Claim(r.ID))
 	})
@@ -381,9 +381,9 @@ func TestFill_whatIsKeptDoesNotKeepTheMemoryOfWhatIsDropped(t *testing.T) {
 		now := time.Now()
 		repeated := mail(0, now, size)
 		for k := range kept {
-			require.NoError(t, in.take(mail(k, now, size), false))
+			require.NoError(t, in.take(mail(k, now, size), now, false))
 			for range dropped {
-				require.NoError(t, in.take(repeated, false))
+				require.NoError(t, in.take(repeated, now, false))
 			}
 		}
 		require.Len(t, in.batch, kept)

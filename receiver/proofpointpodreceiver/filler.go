@@ -362,8 +362,8 @@ func showGaps(h *health.Stream, p *position.Position) {
 }
 
 // Frame implements [podlog.Handler].
-func (f *filler) Frame(data []byte, truncated bool) error {
-	return f.intake.take(data, truncated)
+func (f *filler) Frame(data []byte, read time.Time, truncated bool) error {
+	return f.intake.take(data, read, truncated)
 }
 
 // Due implements [podlog.Handler].

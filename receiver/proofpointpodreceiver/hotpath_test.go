@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -70,7 +71,7 @@ func (h *hotPath) read(records int) {
 		for i, n := len(h.name)-1, h.count; i >= 0; i, n = i-1, n/10 {
 			h.name[i] = byte('0' + n%10)
 		}
-		if err := h.stream.Frame(h.frame, false); err != nil {
+		if err := h.stream.Frame(h.frame, time.Now(), false); err != nil {
 			h.tb.Fatal(err)
 		}
 	}
@@ -180,12 +181,12 @@ func TestHotPath_keepsItsMemoryBetweenBatchesAndGivesBackThatOfLargeOnes(t *test
 			for i := range 50 * maxBatchRecords {
 				fmt.Fprintf(&lines, "{\"guid\":\"%d\",\"ts\":\"2026-01-12T08:15:30+0100\"}\n", i)
 			}
-			require.NoError(t, h.stream.Frame(lines.Bytes(), false))
+			require.NoError(t, h.stream.Frame(lines.Bytes(), time.Now(), false))
 			require.Empty(t, in.batch)
 			assert.LessOrEqual(t, cap(in.batch), keptRecords)
 
 			huge := append([]byte(`{"guid":"huge","list":["`), bytes.Repeat([]byte(`","`), 16<<20/3)...)
-			require.NoError(t, h.stream.Frame(append(huge, `"]}`...), false))
+			require.NoError(t, h.stream.Frame(append(huge, `"]}`...), time.Now(), false))
 			require.Empty(t, in.batch, "it is a batch by itself")
 			h.read(maxBatchRecords)
 			assert.Less(t, heap(), before+1<<20)

@@ -41,11 +41,13 @@ type intake struct {
 	// archive: the frames are the archive's, not a live session's.
 	archive bool
 	// look, if there is one, sees the new records of each frame before they are handed on.
-	look func(fresh []record.Record, now time.Time)
+	look func(fresh []record.Record, read time.Time)
 
 	batch      []record.Record
 	batchBytes int
 	batchDue   time.Time // when the batch has to be handed on; zero: it is empty
+
+	noted []position.Seen // memory for what the position is told of a batch
 
 	tally
 }
@@ -58,19 +60,18 @@ type tally struct {
 	last, delivered time.Time
 }
 
-// take reads a frame, and hands on the batch if that is full.
-func (in *intake) take(data []byte, truncated bool) error {
-	now := time.Now()
+// take takes a frame that was read at a time, and hands on the batch if that is full.
+func (in *intake) take(data []byte, read time.Time, truncated bool) error {
 	before := len(in.batch)
-	in.batch = in.splitter.Split(in.batch, data, truncated, now)
+	in.batch = in.splitter.Split(in.batch, data, truncated, read)
 	came := in.batch[before:]
 	if len(came) == 0 {
 		return nil
 	}
 	in.records += len(came)
-	in.last = now
+	in.last = read
 	if !in.archive {
-		in.metrics.read(&came[len(came)-1], now)
+		in.metrics.read(&came[len(came)-1])
 	}
 	fresh := in.sift(before)
 	in.fresh += len(fresh)
@@ -78,13 +79,15 @@ func (in *intake) take(data []byte, truncated bool) error {
 		return nil
 	}
 	if in.look != nil {
-		in.look(fresh, now)
+		in.look(fresh, read)
 	}
 	for i := range fresh {
 		in.batchBytes += len(fresh[i].Body)
 	}
 	if before == 0 {
-		in.batchDue = now.Add(maxBatchAge)
+		// Counted from the read, the rest of what came with it would be due at once behind a batch that took long, and no
+		// full batch.
+		in.batchDue = time.Now().Add(maxBatchAge)
 	}
 	if len(in.batch) < maxBatchRecords && in.batchBytes < in.maxBytes {
 		return nil
@@ -140,7 +143,8 @@ func (in *intake) flush() error {
 
 // accepted notes records that the pipeline has accepted, or refused for good.
 func (in *intake) accepted(records []record.Record) {
-	in.position.Accepted(seen(records), !in.archive, in.clock.now())
+	in.noted = seen(in.noted[:0], records)
+	in.position.Accepted(in.noted, !in.archive, in.clock.now())
 	in.delivered = time.Now()
 	if in.archive {
 		in.metrics.recovered(len(records))
@@ -157,7 +161,7 @@ func (in *intake) failed(records []record.Record, offered int, err error) {
 	}
 	switch {
 	case !in.archive:
-		in.position.Refused(seen(records), in.clock.now())
+		in.position.Refused(seen(nil, records), in.clock.now())
 	case in.delivery.busy():
 		in.release(records[offered:]) // the others are still on their way
 	default:
@@ -200,11 +204,10 @@ func (in *intake) release(records []record.Record) {
 // begin starts the count of another session.
 func (in *intake) begin() { in.tally = tally{} }
 
-// seen is what the position remembers of records.
-func seen(records []record.Record) []position.Seen {
-	list := make([]position.Seen, len(records))
+// seen appends what the position remembers of records.
+func seen(list []position.Seen, records []record.Record) []position.Seen {
 	for i := range records {
-		list[i] = position.Seen{ID: records[i].ID, TS: serviceTime(&records[i])}
+		list = append(list, position.Seen{ID: records[i].ID, TS: serviceTime(&records[i])})
 	}
 	return list
 }

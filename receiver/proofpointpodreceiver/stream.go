@@ -187,9 +187,9 @@ func (s *stream) fill() error {
 }
 
 // Frame implements [podlog.Handler].
-func (s *stream) Frame(data []byte, truncated bool) error {
+func (s *stream) Frame(data []byte, read time.Time, truncated bool) error {
 	came := s.intake.records
-	err := s.intake.take(data, truncated)
+	err := s.intake.take(data, read, truncated)
 	if s.failing && s.intake.records > came {
 		s.well()
 	}

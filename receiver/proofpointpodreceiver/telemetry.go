@@ -233,11 +233,13 @@ func (m *streamMetrics) reconnect(reason string) {
 }
 
 // read notes the newest record that was read.
-func (m *streamMetrics) read(newest *record.Record, now time.Time) {
-	m.lastRecord.Store(now.UnixNano())
+func (m *streamMetrics) read(newest *record.Record) {
+	m.lastRecord.Store(int64(newest.Observed))
 	if newest.Timestamp != 0 {
-		m.lag.Store(int64(now.Sub(newest.Timestamp.AsTime())))
-		m.hasLag.Store(true)
+		m.lag.Store(int64(newest.Observed - newest.Timestamp))
+		if !m.hasLag.Load() { // looking costs less than setting it each time
+			m.hasLag.Store(true)
+		}
 	}
 }
 
