@@ -76,15 +76,11 @@ func newStream(set *streamSettings, t podlog.EventType, host component.Host) (*s
 			aside:    aside,
 		}
 	}
-	maxBytes := maxBatchBytes
-	if config.Body == bodyMap {
-		maxBytes = maxMapBytes
-	}
 	newIntake := func(d *delivery, archive bool) *intake {
 		return &intake{
 			// What the archive brings is mostly known already, and dropped.
 			splitter: record.Splitter{EventType: t, Apart: archive},
-			position: where, delivery: d, metrics: metrics, clock: set.clock, maxBytes: maxBytes, archive: archive,
+			position: where, delivery: d, metrics: metrics, clock: set.clock, archive: archive,
 		}
 	}
 	parts := &streamParts{}

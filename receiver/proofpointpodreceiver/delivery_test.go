@@ -50,27 +50,6 @@ func TestDelivery_batchOfOneMebibyte(t *testing.T) {
 	})
 }
 
-// Maps do not wait for as many others as texts.
-func TestDelivery_batchOfMapsIs128Kibibytes(t *testing.T) {
-	for kind, want := range map[bodyFormat][]int{bodyMap: {4, 4, 2}, bodyText: {10}} {
-		t.Run(string(kind), func(t *testing.T) {
-			play(t, podsim.Options{}, func(s *scenario) {
-				s.config.Body = kind
-				for i := range 10 {
-					s.service.Push(podlog.Message, []byte(`{"n":`+strconv.Itoa(i)+`,"pad":"`+strings.Repeat("x", 40<<10)+`"}`))
-				}
-			}, func(s *scenario) {
-				s.collects(podlog.Message)
-				var sizes []int
-				for _, logs := range s.sink.batches() {
-					sizes = append(sizes, logs.LogRecordCount())
-				}
-				assert.Equal(t, want, sizes)
-			})
-		})
-	}
-}
-
 func TestDelivery_batchOfWhatCameWithin100ms(t *testing.T) {
 	play(t, podsim.Options{}, nil, func(s *scenario) {
 		s.state("Collecting")

@@ -17,13 +17,6 @@ const (
 	maxBatchBytes   = 1 << 20
 	maxBatchAge     = 100 * time.Millisecond
 
-	// maxMapBytes takes the place of maxBatchBytes where bodies are maps. A map takes four times the memory of its text,
-	// in many pieces, and Go's collector looks at all that are alive each time it runs: in a small heap, which it does every
-	// few megabytes, the fewer wait in a batch the less that costs. Twenty messages are 128 KiB. Still fewer would gain
-	// nothing more, and behind a queue on disk, where each batch has its own cost, lose much. A text is one piece, and
-	// gains nothing.
-	maxMapBytes = 128 << 10
-
 	// keptRecords is for how many records the memory of a batch is kept.
 	keptRecords = 4 * maxBatchRecords
 )
@@ -36,8 +29,6 @@ type intake struct {
 	delivery *delivery
 	metrics  *streamMetrics
 	clock    *clock
-	// maxBytes is maxBatchBytes or maxMapBytes.
-	maxBytes int
 	// archive: the frames are the archive's, not a live session's.
 	archive bool
 	// look, if there is one, sees the new records of each frame before they are handed on.
@@ -89,7 +80,7 @@ func (in *intake) take(data []byte, read time.Time, truncated bool) error {
 		// full batch.
 		in.batchDue = time.Now().Add(maxBatchAge)
 	}
-	if len(in.batch) < maxBatchRecords && in.batchBytes < in.maxBytes {
+	if len(in.batch) < maxBatchRecords && in.batchBytes < maxBatchBytes {
 		return nil
 	}
 	return in.flush()
