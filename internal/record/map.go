@@ -46,7 +46,8 @@ func (m *mapper) put(dst pcommon.Map, text string) {
 	m.i, m.begun, m.read = skipSpace(text, 0), 0, 0
 	m.survey()
 	m.object(dst)
-	m.text, m.sizes, m.open, m.strings = "", kept(m.sizes), kept(m.open), kept(m.strings)
+	m.forget()
+	m.sizes, m.open, m.strings = kept(m.sizes), kept(m.open), kept(m.strings)
 }
 
 // kept is memory that serves the next record too, unless the record was one of the few that need very much.

@@ -31,7 +31,7 @@ func (m *marks) find(text string) {
 	m.text = text
 	whole := len(text) / block
 	size := 8 * (whole + 2) // the last word is all set, for a look at any end of the text
-	if cap(m.words) < size || cap(m.words) > keptMarks/8 {
+	if cap(m.words) < size {
 		m.words = make([]byte, size, size+size/4)
 	}
 	m.words = m.words[:size]
@@ -52,6 +52,14 @@ func (m *marks) find(text string) {
 	binary.LittleEndian.PutUint64(m.words[8*whole:], last)
 	binary.LittleEndian.PutUint64(m.words[8*whole+8:], ^uint64(0))
 	m.ascii = high == 0
+}
+
+// forget lets go of the text, and of memory that was needed for a long one.
+func (m *marks) forget() {
+	m.text = ""
+	if cap(m.words) > keptMarks/8 {
+		m.words = nil
+	}
 }
 
 // next returns the index of the first mark from text[i] on, or the length of the text.

@@ -4,9 +4,11 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/pcommon"
 )
 
 func isMarked(c byte) bool { return c == '"' || c == '\\' || c < ' ' }
@@ -76,12 +78,22 @@ func TestMarks_portably(t *testing.T) {
 }
 
 func TestMarks_giveBackTheMemoryOfALongText(t *testing.T) {
+	const kept = keptMarks / 8
 	var m marks
-	m.find(strings.Repeat(`"`, 4*keptMarks))
-	m.find(`{}`)
-	assert.Less(t, cap(m.words), 100)
 	m.find(strings.Repeat("x", 1000))
 	usual := &m.words[0]
+	m.forget()
 	m.find(`{}`)
 	assert.Same(t, usual, &m.words[0], "made anew for each text")
+
+	// No other record may come for hours, so it is not the next one that gives it back.
+	long := `{"a":"` + strings.Repeat("x", 2*keptMarks) + `"}`
+	var s Splitter
+	require.Len(t, s.Split(nil, []byte(long), false, time.Now()), 1)
+	assert.LessOrEqual(t, cap(s.scanner.words), kept)
+	assert.Empty(t, s.scanner.text)
+	var f mapper
+	f.put(pcommon.NewMap(), long)
+	assert.LessOrEqual(t, cap(f.words), kept)
+	assert.Empty(t, f.text)
 }

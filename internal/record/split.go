@@ -52,7 +52,7 @@ func (s *Splitter) Split(dst []Record, frame []byte, truncated bool, observed ti
 	if truncated {
 		f.truncate(&records[len(records)-1])
 	}
-	s.scanner.text = "" // it may be a large one
+	s.scanner.forget()
 	return records
 }
 
