@@ -67,9 +67,9 @@ type scanner struct {
 	nesting nesting
 }
 
-// object scans the JSON object that begins at index i, or after blanks there, of the text whose marks were found last. It checks the grammar of
-// RFC 8259 but not UTF-8: that is utf8.ValidString's part, and is not needed where ascii is set. What follows the object
-// is not looked at.
+// object scans the JSON object that begins at index i, or after blanks there, of the text whose marks were found last.
+// It checks the grammar of RFC 8259 but not UTF-8: that is utf8.ValidString's part, and is not needed where ascii is
+// set. What follows the object is not looked at.
 //
 // It passes once over the text, and neither allocates nor recurses. A place in the grammar is a place in the code: what
 // comes next is a key, a value, or what follows on a value.
