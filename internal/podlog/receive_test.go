@@ -1,6 +1,7 @@
 package podlog_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -65,6 +66,19 @@ func TestSession_saysWhenAFrameWasRead(t *testing.T) {
 			after = append(after, read.Sub(s.started))
 		}
 		assert.Equal(w.t, []time.Duration{time.Second, time.Second, 3*time.Minute + time.Second}, after)
+	})
+}
+
+// No other read need come before a frame that came with the answer to the handshake.
+func TestSession_saysWhenAFrameWasReadThatCameWithTheAnswer(t *testing.T) {
+	play(t, func(w *world) {
+		w.serve(func(p *peer) { p.say(switching(p.request()) + text("early") + closing(1000, "")) })
+		session, err := w.client.Open(context.Background(), podlog.Message, bearer())
+		require.NoError(w.t, err)
+		h := &handler{}
+		assert.Error(w.t, session.Receive(context.Background(), h))
+		require.Len(w.t, h.reads, 1)
+		assert.WithinDuration(w.t, session.Opened(), h.reads[0], 0)
 	})
 }
 
