@@ -1,7 +1,6 @@
 package record
 
 import (
-	"encoding/json"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -129,16 +128,13 @@ func checkIdentity(t *testing.T, r *Record) {
 		}
 		return
 	}
-	var object map[string]any
-	if err := json.Unmarshal([]byte(r.Body), &object); err != nil {
-		t.Fatalf("%q: %v", r.Body, err)
-	}
+	members := referenceMembers(t, r.Body)
 	for _, eventType := range podlog.EventTypes() {
 		key := "guid"
 		if eventType == podlog.Maillog {
 			key = "id"
 		}
-		name, _ := object[key].(string)
+		name, _ := members[key].(string)
 		want := hashOf(r.Body)
 		switch {
 		case name == "":
