@@ -72,7 +72,8 @@ func TestForget_byAge(t *testing.T) {
 	assert.Zero(t, s.Stats().Identities)
 }
 
-func TestForget_byNumber(t *testing.T) {
+// A backlog brings very many before the next Forget.
+func TestAccepted_forgetsWhatIsTooMuchAtOnce(t *testing.T) {
 	o := options()
 	o.MaxEntries = 10_000
 	s := begin(t, o)
@@ -80,7 +81,6 @@ func TestForget_byNumber(t *testing.T) {
 	var all []uint64
 	for i := range 50 {
 		all = append(all, s.seen(1000, at(12, i))...)
-		s.Forget(s.now)
 		n := s.Stats().Identities
 		require.LessOrEqual(t, n, 10_000)
 		require.GreaterOrEqual(t, n, min(len(all), 10_000-1023), "and not many fewer")

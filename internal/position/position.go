@@ -142,6 +142,9 @@ func (p *Position) Accepted(records []Seen, live bool, now time.Time) {
 			p.safe = later(p.safe, earlier(r.TS, now))
 		}
 	}
+	// At once, not with the next Forget: a backlog can bring half a million in a second, and the table that has grown for
+	// them would stay as large.
+	p.index.forget(0, p.options.MaxEntries)
 	p.accepted = now
 	p.changed = true
 }
