@@ -2,6 +2,7 @@ package health
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -70,6 +71,12 @@ func (s *Source) judgeToken(of Token, now time.Time) {
 	s.lifetimes[of] = life
 }
 
+// The labels of a token's age.
+const (
+	labelExpired = "token_expired"
+	labelExpires = "token_expires_" // in so many days
+)
+
 // expiryLabel is empty while a token is good for more than 14 days, or does not say when it expires.
 func expiryLabel(expires, now time.Time) string {
 	const day = 24 * time.Hour
@@ -78,14 +85,19 @@ func expiryLabel(expires, now time.Time) string {
 	case expires.IsZero() || left > 14*day:
 		return ""
 	case left <= 0:
-		return "token_expired"
+		return labelExpired
 	case left <= day:
-		return "token_expires_1d"
+		return labelExpires + "1d"
 	case left <= 7*day:
-		return "token_expires_7d"
+		return labelExpires + "7d"
 	default:
-		return "token_expires_14d"
+		return labelExpires + "14d"
 	}
+}
+
+// OfTokenAge says whether an event tells that a token expires soon or has expired, or that this is over.
+func (e Event) OfTokenAge() bool {
+	return e.Details.Error == labelExpired || strings.HasPrefix(e.Details.Error, labelExpires)
 }
 
 // tokenExpires is the fault of a token that expires soon, or has.
@@ -95,7 +107,7 @@ func tokenExpires(of Token, label string, at time.Time) Fault {
 		which = "the second token (backfill.api_secret)"
 	}
 	expires := "expires"
-	if label == "token_expired" {
+	if label == labelExpired {
 		expires = "has expired; sessions that are open may go on, but the service accepts no other. It expired"
 	}
 	return Fault{

@@ -123,8 +123,8 @@ func (p *Position) Release(ids ...uint64) {
 	}
 }
 
-// Accepted notes that the pipeline has accepted records, or refused them for good. live: they came in a live session,
-// which sends in order, but for the margin.
+// Accepted notes that the pipeline has accepted records, or refused them for good, and drops the oldest identities where
+// they make them too many. live: they came in a live session, which sends in order, but for the margin.
 func (p *Position) Accepted(records []Seen, live bool, now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

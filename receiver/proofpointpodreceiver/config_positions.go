@@ -45,8 +45,8 @@ type BackfillConfig struct {
 	APISecret configopaque.String `mapstructure:"api_secret,omitempty"`
 }
 
-// DedupConfig bounds, for each stream, the identities of records that are remembered as delivered. An entry takes up
-// to 50 bytes of memory and 16 bytes of storage.
+// DedupConfig bounds, for each stream, the identities of records that are remembered as delivered. An entry takes
+// 33 to 50 bytes of memory and 16 bytes of storage.
 type DedupConfig struct {
 	// Window is how long they are remembered. At least 1ms, and no less than Config.UnflushedWindow. Default: 24h.
 	Window time.Duration `mapstructure:"window"`

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/url"
 	"runtime"
-	"strings"
 	"sync"
 	"time"
 
@@ -230,7 +229,7 @@ func (s *source) tellHealth(set *streamSettings, host component.Host, metrics []
 // logToken logs that a token expires soon, or has: what else goes wrong is logged where it happens, but a token ages by
 // itself.
 func (s *source) logToken(event health.Event) {
-	if event.Status == health.UnHealthy && strings.HasPrefix(event.Details.Error, "token_expire") {
+	if event.Status == health.UnHealthy && event.OfTokenAge() {
 		s.settings.Logger.Warn(event.Details.ErrorInfo)
 	}
 }
