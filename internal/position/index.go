@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"iter"
 	"slices"
 	"time"
 )
@@ -96,6 +97,19 @@ func (x *index) end() uint64 {
 	}
 	last := x.chunks[len(x.chunks)-1]
 	return last.number*chunkEntries + uint64(len(last.entries))
+}
+
+// entries are those that are remembered, the oldest first, each with its place.
+func (x *index) entries() iter.Seq2[uint64, entry] {
+	return func(yield func(uint64, entry) bool) {
+		for _, c := range x.chunks {
+			for i, e := range c.entries {
+				if !yield(c.number*chunkEntries+uint64(i), e) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // unlearn drops the entries from a place on, and shows each of them.

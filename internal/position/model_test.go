@@ -2,6 +2,7 @@ package position_test
 
 import (
 	"flag"
+	"math"
 	"math/rand/v2"
 	"strconv"
 	"testing"
@@ -95,6 +96,7 @@ func newWorld(t *testing.T, seed uint64) *world {
 	if w.chance(2) {
 		w.options.Unflushed = 0
 	}
+	w.options.Stored = true
 	w.options.Since = noon()
 	w.options.Remember = time.Duration(2+w.random.IntN(8)) * time.Hour
 	w.start()
@@ -158,12 +160,16 @@ func (w *world) pass(seconds int) {
 			w.accept()
 		}
 	}
-	if stalls {
+	switch {
+	case stalls: // until a batch that had to wait is taken
 		w.stalled += w.now.Sub(began)
 		w.waits++
-		return
+		w.flush(math.MaxInt64)
+	case w.chance(4):
+		w.flush(0)
+	default:
+		w.flush(w.options.Unflushed * 9 / 10)
 	}
-	w.flush(w.options.Unflushed * 9 / 10)
 }
 
 // flow is how the pipeline has done.
@@ -183,13 +189,12 @@ func (w *world) note() {
 	}
 }
 
-// flush lets the pipeline write down what it has had for so long, and some of the rest.
+// flush lets the pipeline write down what it has had for so long, and what was pushed out by batches that had to wait.
 func (w *world) flush(age time.Duration) {
 	kept := w.memory[:0]
-	all := w.chance(4)
 	now := w.flow()
 	for _, a := range w.memory {
-		if all || now.Running-a.at.Running >= age || now.Waits-a.at.Waits >= w.options.Depth {
+		if now.Running-a.at.Running >= age || now.Waits-a.at.Waits >= w.options.Depth {
 			w.delivered[a.id]++
 		} else {
 			kept = append(kept, a)

@@ -185,17 +185,8 @@ func (p *Position) join(stored *storedHead, old *index, broken []uint64) Loaded 
 	}
 
 	p.proof.lag = max(old.leastLag(lagSample)-clockSlack, 0)
-	p.flushed = old.end() // by processes that have ended
 	p.savedFlushed = stored.Flushed
-	p.marks = nil // places in the index change
-	recent := p.index
-	p.index = old
-	p.index.horizon = max(old.horizon, recent.horizon)
-	for _, c := range recent.chunks {
-		for _, e := range c.entries {
-			p.index.add(e)
-		}
-	}
+	p.append(old)
 	for _, gap := range stored.Gaps {
 		p.gaps.add(gap)
 	}
@@ -222,6 +213,27 @@ func (p *Position) join(stored *storedHead, old *index, broken []uint64) Loaded 
 	p.loaded = true
 	p.changed = true
 	return loaded
+}
+
+// append puts what this process has accepted so far behind what is stored, and with it the places up to which that is out
+// of the pipeline's memory.
+func (p *Position) append(stored *index) {
+	recent, flushed, marks := p.index, p.flushed, p.marks
+	p.index = stored
+	p.index.horizon = max(stored.horizon, recent.horizon)
+	p.flushed = stored.end() // by processes that have ended
+	for place, e := range recent.entries() {
+		for ; len(marks) > 0 && marks[0].end <= place; marks = marks[1:] {
+			marks[0].end = p.index.end()
+		}
+		p.index.add(e)
+		if place < flushed {
+			p.flushed = p.index.end()
+		}
+	}
+	for i := range marks {
+		marks[i].end = p.index.end()
+	}
 }
 
 // joinLate opens the gap that the first session would have opened, had the stored position been known.

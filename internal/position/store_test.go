@@ -362,6 +362,35 @@ func TestLoad_lateForgetsNothingThatHappenedMeanwhile(t *testing.T) {
 	assert.True(t, s.Missed(at(12, 32)))
 }
 
+// What this process has accepted is out of the pipeline's memory as soon as if storage had answered at once.
+func TestLoad_lateKeepsWhatIsOutOfThePipelinesMemory(t *testing.T) {
+	for name, test := range map[string]struct {
+		minute, out int // when the process is killed, and how many of its records are out by then
+	}{
+		"before storage answered": {8, 1},
+		"of some":                 {10, 2},
+		"of all":                  {13, 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := begin(t, options())
+			s.handshake(11, 50)
+			s.seen(100, at(11, 55))
+			s.close(12, 0)
+			s.Close()
+			s.save()
+			s.Position = position.New(s.options)
+			s.handshake(12, 0)
+			ids := []uint64{s.accept(12, 1), s.accept(12, 4), s.accept(12, 7)}
+			s.load()
+			s.flowing(12, test.minute, time.Duration(test.minute)*time.Minute, 0)
+			s.killed()
+			for i, id := range ids {
+				assert.Equal(t, i < test.out, s.knows(id), "record %d", i+1)
+			}
+		})
+	}
+}
+
 func TestLoad_setsAsideWhatIsNotUsable(t *testing.T) {
 	stored := func(change func(map[string]any)) []byte {
 		var head map[string]any
