@@ -464,7 +464,7 @@ func (w *world) finish() {
 	for !w.loaded {
 		w.load()
 	}
-	for range 8 {
+	for range 1000 {
 		w.connect()
 		w.Confirm()
 		w.written = len(w.log)
