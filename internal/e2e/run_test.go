@@ -6,12 +6,15 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/proofpointpod/otelcol/internal/podsim"
 )
 
 // exitCode fails where a program has left a process behind, so all of these tests hold that none is left.
@@ -41,6 +44,28 @@ func TestRun_endsInOrderOnSIGTERM(t *testing.T) {
 	run.waitFor("the service has accepted the handshake")
 	run.stop()
 	assert.Contains(t, run.out.String(), "The collector has stopped.")
+}
+
+// Who has seen it on the simulator goes on to the real service, in the same folder.
+func TestRun_forgetsTheSimulator(t *testing.T) {
+	env := []string{"POD_DATA_DIR=" + t.TempDir()}
+	for range 2 {
+		run := start(t, root(t), env, binary(t, "run"))
+		run.waitFor(`"state": "Collecting"`)
+		run.stop()
+		assert.NotContains(t, run.out.String(), "position read", "that of another simulator")
+	}
+
+	if runtime.GOOS == "darwin" {
+		t.Skip("SSL_CERT_FILE, which makes the simulator trusted, is not heard there")
+	}
+	s := startService(t, podsim.Options{ClusterID: "your-cluster", Tokens: []string{"your-token"}})
+	_, address := startProxy(t, s, podsim.ProxyOptions{})
+	run := start(t, root(t), append(env, "POD_CLUSTER_ID=your-cluster", "POD_API_SECRET=your-token",
+		"HTTPS_PROXY=http://"+address, "SSL_CERT_FILE="+s.caFile), binary(t, "run"))
+	run.waitFor(`"state": "Collecting"`)
+	run.stop()
+	assert.NotContains(t, run.out.String(), "a stored position is not usable")
 }
 
 func TestRun_endsWhenTheSimulatorDies(t *testing.T) {

@@ -23,6 +23,8 @@ const simulatedRate = "message=50,maillog=100"
 type simulator struct {
 	*process
 	addresses
+	// storage is the folder where the collector keeps what it remembers of this simulator.
+	storage string
 }
 
 // addresses are what a user of the simulator needs to know. It writes them to its ready file when it listens.
@@ -34,7 +36,10 @@ type addresses struct {
 // startSimulator starts bin/podsim and waits until it listens. Its files are kept in the folder data.
 func startSimulator(ctx context.Context, out *os.File, data string) (*simulator, error) {
 	ready := filepath.Join(data, "podsim.json")
-	if err := os.RemoveAll(ready); err != nil {
+	// What an earlier collector remembered is of another simulator, which this one knows nothing of. The positions on the
+	// real service are elsewhere.
+	storage := filepath.Join(data, "podsim-storage")
+	if err := errors.Join(os.RemoveAll(ready), os.RemoveAll(storage)); err != nil {
 		return nil, fmt.Errorf("remove what an earlier simulator left: %w", err)
 	}
 	// It outlives ctx: the collector says goodbye to it first.
@@ -44,7 +49,7 @@ func startSimulator(ctx context.Context, out *os.File, data string) (*simulator,
 	if err != nil {
 		return nil, err
 	}
-	s := &simulator{process: process}
+	s := &simulator{process: process, storage: storage}
 	if err := s.waitReady(ctx, ready); err != nil {
 		return nil, errors.Join(fmt.Errorf("start the simulator: %w", err), s.end())
 	}
@@ -85,6 +90,7 @@ func (s *simulator) collectorArgs() []string {
 	return []string{
 		"--set=receivers.proofpointpod.endpoint=" + s.Endpoint,
 		"--set=receivers.proofpointpod.tls.ca_file=" + s.CAFile,
+		"--set=extensions.file_storage.directory=" + s.storage,
 	}
 }
 
