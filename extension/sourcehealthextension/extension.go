@@ -138,7 +138,7 @@ func (e *sourceHealth) newStorage(host component.Host) (func(context.Context) (s
 	}
 	found, ok := host.GetExtensions()[*e.config.Storage]
 	if !ok {
-		return nil, fmt.Errorf("storage: there is no extension %q in service.extensions", e.config.Storage)
+		return nil, fmt.Errorf("storage: there is no extension %q in service.extensions; list it there, or write the ID of one that is", e.config.Storage)
 	}
 	stores, ok := found.(storage.Extension)
 	if !ok {

@@ -45,6 +45,9 @@ const (
 	labelDiscards      = "pipeline_discards"
 )
 
+// aboutProxy is for when not even the first host was reached. The error's first words say whether that is a proxy.
+const aboutProxy = "A proxy is taken from proxy_url, or else from HTTPS_PROXY of the environment: correct it there, or set it if only a proxy reaches the internet"
+
 // Of classifies why a session could not be opened or ended. It is the one place that does.
 func Of(err *podlog.Error) Fault {
 	fault := Fault{Type: ThirdPartyGeneric, Label: err.Label(), Status: err.Status}
@@ -72,9 +75,9 @@ func Of(err *podlog.Error) Fault {
 		fault.Type = ThirdPartyConfig
 		advice = "the other end refuses our certificate, or wants one: check tls.cert_file and tls.key_file"
 	case podlog.ReasonDNS:
-		advice = "the host name was not found: check endpoint and the DNS of this machine, or set proxy_url if only a proxy reaches the internet"
+		advice = "the host name was not found: check endpoint and the DNS of this machine. " + aboutProxy
 	case podlog.ReasonDial:
-		advice = "no connection: check that a firewall lets this machine reach the host and port, or set proxy_url"
+		advice = "no connection: check that a firewall lets this machine reach the host and port. " + aboutProxy
 	case podlog.ReasonTLS:
 		advice = "check that endpoint is a wss:// address and that nothing in between breaks TLS"
 	case podlog.ReasonTimeout:
@@ -229,7 +232,7 @@ func adviceForStatus(status int) string {
 	case http.StatusBadRequest:
 		return "the service does not understand the request: check cluster_id and supported_events"
 	case http.StatusUnauthorized, http.StatusForbidden:
-		return "the service refuses the token: check that the token (api_secret, or what auth gives) is complete, not expired and not deleted, that it belongs to this cluster_id, and that the cluster has the Remote Syslog licence"
+		return "the service refuses the token: check that the token (api_secret, or what auth gives) is complete, not expired and not deleted, without quotes or `Bearer` around it, that it belongs to this cluster_id, and that the cluster has the Remote Syslog licence"
 	case http.StatusNotFound, http.StatusMethodNotAllowed:
 		return "there is no Log Service at this address: check endpoint"
 	case http.StatusProxyAuthRequired:

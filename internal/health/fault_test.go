@@ -26,8 +26,8 @@ func TestOf_reasons(t *testing.T) {
 		label  string
 		advice []string // what the user reads there
 	}{
-		{podlog.Error{Reason: podlog.ReasonDNS}, generic, "dns", []string{"endpoint", "DNS", "proxy_url"}},
-		{podlog.Error{Reason: podlog.ReasonDial}, generic, "dial", []string{"firewall", "proxy_url"}},
+		{podlog.Error{Reason: podlog.ReasonDNS}, generic, "dns", []string{"endpoint", "DNS", "proxy_url", "HTTPS_PROXY"}},
+		{podlog.Error{Reason: podlog.ReasonDial}, generic, "dial", []string{"firewall", "proxy_url", "HTTPS_PROXY"}},
 		{podlog.Error{Reason: podlog.ReasonProxy}, generic, "proxy", []string{"proxy_url", "HTTPS_PROXY"}},
 		{podlog.Error{Reason: podlog.ReasonProxy, Status: 403}, config, "proxy_403", []string{"HTTP 403", "proxy_url"}},
 		{podlog.Error{Reason: podlog.ReasonProxy, Status: 429}, generic, "proxy_429", []string{"HTTP 429", "proxy_url"}},
@@ -80,7 +80,7 @@ func TestOf_statuses(t *testing.T) {
 		{307, config, false, "the service has moved"},
 		{308, config, false, "the service has moved"},
 		{400, config, false, "check cluster_id and supported_events"},
-		{401, config, true, "not expired and not deleted, that it belongs to this cluster_id, and that the cluster has the Remote Syslog licence"},
+		{401, config, true, "not expired and not deleted, without quotes or `Bearer` around it, that it belongs to this cluster_id, and that the cluster has the Remote Syslog licence"},
 		{402, config, true, "check endpoint, cluster_id and the token"},
 		{403, config, true, "the service refuses the token"},
 		{404, config, false, "check endpoint"},

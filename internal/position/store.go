@@ -82,7 +82,7 @@ func (p *Position) Load(ctx context.Context, client storage.Client) (Loaded, err
 		if err := client.Batch(ctx, storage.SetOperation(aside, data), storage.DeleteOperation(headKey)); err != nil {
 			return Loaded{}, fmt.Errorf("setting an unusable position aside: %w", err)
 		}
-		return Loaded{Opened: p.start(), Aside: fmt.Errorf("the stored position is not usable (%w); it is kept under the key %q", err, aside)}, nil
+		return Loaded{Opened: p.start(), Aside: fmt.Errorf("the stored position is not usable (%w); it is kept under the key %q, and collecting begins anew, as at the first start of all", err, aside)}, nil
 	}
 	old, broken, err := loadIndex(ctx, client, stored)
 	if err != nil {
@@ -115,7 +115,7 @@ func (p *Position) decodeHead(data []byte) (*storedHead, error) {
 	case stored.Version != version:
 		return nil, fmt.Errorf("version %d, not %d", stored.Version, version)
 	case stored.Cluster != p.options.Cluster || stored.Stream != p.options.Stream:
-		return nil, fmt.Errorf("it is of cluster %q, stream %q", stored.Cluster, stored.Stream)
+		return nil, fmt.Errorf("it is of cluster %q, stream %q, not %q, %q", stored.Cluster, stored.Stream, p.options.Cluster, p.options.Stream)
 	case stored.Next < stored.First || stored.Next-stored.First > 1<<24:
 		return nil, errors.New("its chunks make no sense")
 	}

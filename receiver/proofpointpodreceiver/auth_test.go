@@ -253,7 +253,7 @@ func TestAuth_whatCannotStart(t *testing.T) {
 		extension component.Component
 		says      string
 	}{
-		"no such extension": {nil, authID.String()},
+		"no such extension": {nil, `there is no extension "` + authID.String() + `" in service.extensions`},
 		"an extension that is no authenticator": {struct {
 			component.StartFunc
 			component.ShutdownFunc

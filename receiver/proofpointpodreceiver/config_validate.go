@@ -19,6 +19,11 @@ import (
 const proxyURLForm = "write http://host:port or socks5://host:port, with user:password@ before the host where the proxy " +
 	"wants it, and characters such as / or @ in these as %2F or %40"
 
+const (
+	quotesStay   = "are taken for a part of it; remove them where it comes from, an env file, say"
+	variableForm = "write ${env:NAME} for its value"
+)
+
 // Validate names every mistake, each with the key as it is written and what is allowed there. The mistakes inside
 // tls and retry_on_failure that those types find themselves are not repeated here: the collector calls their Validate.
 // Files are not opened; a CA or certificate that cannot be read is found when the receiver starts.
@@ -78,6 +83,10 @@ func (cfg *Config) validateClusterID() error {
 	case !printable(cfg.ClusterID):
 		return errors.New("cluster_id: holds white space or another character that no cluster ID has; " +
 			"write the ID alone, on one line")
+	case isQuoted(cfg.ClusterID):
+		return errors.New("cluster_id: has quotation marks around it, which " + quotesStay)
+	case namesVariable(cfg.ClusterID):
+		return errors.New("cluster_id: names an environment variable; " + variableForm)
 	}
 	return nil
 }
@@ -109,6 +118,10 @@ func validToken(key, secret string) error {
 	case !printable(secret):
 		return fmt.Errorf("%s: holds white space or another character that no token has; "+
 			"write the token alone, on one line, without `Bearer`", key)
+	case isQuoted(secret):
+		return fmt.Errorf("%s: has quotation marks around it, which %s", key, quotesStay)
+	case namesVariable(secret):
+		return fmt.Errorf("%s: names an environment variable; %s", key, variableForm)
 	}
 	return nil
 }
@@ -324,6 +337,15 @@ func list[T ~string](values []T) string {
 func printable(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f })
 }
+
+// isQuoted says whether s stands in quotation marks. Those of YAML and of a shell are gone by now; those of an env file
+// of Docker, or of a secret, are not.
+func isQuoted(s string) bool {
+	return len(s) > 1 && s[0] == s[len(s)-1] && (s[0] == '"' || s[0] == '\'')
+}
+
+// namesVariable says whether s is written as a shell would write a variable, which the collector does not replace.
+func namesVariable(s string) bool { return strings.HasPrefix(s, "$") }
 
 // validPort accepts a missing port, which is the scheme's own.
 func validPort(port string) bool {

@@ -38,6 +38,10 @@ func newCredentials(ctx context.Context, config *Config, host component.Host, no
 		return fixedToken(config.APISecret, note), nil
 	}
 	auth := config.Auth.Get()
+	if _, listed := host.GetExtensions()[auth.AuthenticatorID]; !listed {
+		return nil, fmt.Errorf("auth: there is no extension %q in service.extensions; list it there, or write the ID of one that is",
+			auth.AuthenticatorID)
+	}
 	authenticator, err := auth.GetHTTPClientAuthenticator(ctx, host.GetExtensions())
 	if err != nil {
 		return nil, fmt.Errorf("auth: %w", err)

@@ -54,7 +54,7 @@ func newStorage(config *Config, host component.Host, id component.ID, name strin
 	}
 	found, ok := host.GetExtensions()[*config.Storage]
 	if !ok {
-		return nil, fmt.Errorf("storage: there is no extension %q in service.extensions", config.Storage)
+		return nil, fmt.Errorf("storage: there is no extension %q in service.extensions; list it there, or write the ID of one that is", config.Storage)
 	}
 	extension, ok := found.(storage.Extension)
 	if !ok {
