@@ -17,8 +17,13 @@ const (
 	stateResolved = "resolved"
 )
 
-// toldAnew is the resolution of an event that another process has left open, and this one has told of.
-const toldAnew = "told anew after a restart or reload"
+// Why an event is resolved that is not over.
+const (
+	// toldAnew: another process has left it open, and this one has told of it.
+	toldAnew = "told anew after a restart or reload"
+	// goesOn: another event of its tracker has taken its place.
+	goesOn = "it goes on, and a newer event says what is wrong now"
+)
 
 // eventView is a health event, and what has become of it.
 type eventView struct {
@@ -49,7 +54,7 @@ type history struct {
 
 func newHistory(limit int) *history { return &history{limit: limit} }
 
-// add takes an event. One that tells of an end resolves what is open of the same tracker.
+// add takes an event. One that tells of an end, or takes the place of others, resolves what is open of the same tracker.
 func (h *history) add(event health.Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -58,8 +63,11 @@ func (h *history) add(event health.Event) {
 	if event.Status == health.UnHealthy {
 		view.State = stateOpen
 		for _, v := range open {
-			if v.past {
+			switch {
+			case v.past:
 				h.resolve(v, event.EventTime, toldAnew)
+			case event.Details.Since != "":
+				h.resolve(v, event.EventTime, goesOn)
 			}
 		}
 	} else {

@@ -129,6 +129,22 @@ func TestHistory_isKeptAcrossRestarts(t *testing.T) {
 	assert.Equal(t, "over after a restart or reload", all.Events[0].Resolution)
 }
 
+// An outage whose reason changes is one open event, and one that is of the same tracker without being of it stays open.
+func TestHistory_anEventTakesThePlaceOfThoseBefore(t *testing.T) {
+	h := newHistory(10)
+	h.add(warning("dropped", "collection"))
+	refused := warning("refused", "collection")
+	refused.Details.Since = refused.EventTime.Format(time.RFC3339)
+	h.add(refused)
+	h.add(warning("cut", "records"))
+	h.add(warning("no JSON", "records"))
+	all, _ := h.all()
+	assert.Equal(t, []string{stateResolved, stateOpen, stateOpen, stateOpen},
+		[]string{all[0].State, all[1].State, all[2].State, all[3].State})
+	assert.Equal(t, goesOn, all[0].Resolution)
+	assert.Equal(t, counts{OpenWarnings: 3}, h.counts()[sourceID.String()])
+}
+
 func TestHistory_aTroubleThatOutlivesARestartIsOneOpenEvent(t *testing.T) {
 	h := newHistory(10)
 	h.restore([]eventView{{Event: trouble("1", "collection"), State: stateOpen}})

@@ -69,10 +69,24 @@ receivers:
 	s.Plan(down)
 	s.DropAll(podsim.Drop)
 	b.waitFor(currentStep, "Error")
-	b.waitFor(tooltip, "4 warnings") // of each stream: its session was dropped, and a new one is refused
 	b.waitFor(textOf(".notice"), "attempts failed. It is tried again; 1 h 29 min", "left, then it gives up")
 	b.waitFor(textOf(".stream .errors"), "503")
-	assert.Contains(t, read[string](b, "document.title"), "4 warnings")
+	b.waitFor(tooltip, "2 warnings") // one for each stream, though its session was dropped, and a new one is refused
+	assert.Contains(t, read[string](b, "document.title"), "2 warnings")
+	var open struct {
+		Events []struct {
+			Count   int
+			Details struct{ Error, Since, BeganWith string }
+		}
+	}
+	require.NoError(t, json.Unmarshal(get(t, "http://"+address+"/api/v1/health-events?status=open"), &open))
+	require.Len(t, open.Events, 2)
+	for _, event := range open.Events {
+		assert.Equal(t, "status_503", event.Details.Error, "what is wrong now")
+		assert.Contains(t, event.Details.BeganWith, "a new session is opened", "how it began")
+		assert.NotEmpty(t, event.Details.Since)
+		assert.Greater(t, event.Count, 1)
+	}
 	assert.Contains(t, read[string](b, "document.getElementById('favicon').href"), "icon-warning.svg")
 	assert.Contains(t, read[string](b, "document.getElementById('announcer').textContent"), "Error", "a screen reader hears of it")
 	s.ClearPlan()

@@ -4,9 +4,11 @@ import "time"
 
 // Event is one change of health: something opens, or is over. The form is that of Sumo Logic's health events.
 //
-// Its tracker is the thing that is tracked: the collection of one event type, its storage, its archive, … An event with
-// [Healthy] resolves every open event of the same tracker; it is made when the thing has been well for 10 s, or longer, up
-// to 10 minutes, where it goes wrong again and again. What happens in a moment is over when it has not happened again for
+// Its tracker is the thing that is tracked: the collection of one event type, its storage, its archive, … It has one event
+// open at the most: where the thing goes wrong for another reason, the event that says so takes the place of the one
+// before. Of losses and of records cut or marked, each kind stays open. An event with [Healthy] resolves every open event
+// of the same tracker; it is made when the thing has been well for 10 s, or longer, up to 10 minutes, where it goes wrong
+// again and again. What happens in a moment is over when it has not happened again for
 // an hour (records cut or marked) or a day (records lost). A stop in order resolves all but the collection, which the
 // first `Collecting` of the next process does.
 type Event struct {
@@ -41,6 +43,11 @@ type Details struct {
 	ErrorInfo string `json:"errorInfo"`           // what happened, and what to do
 	// EventType is the PoD event type of the stream: message, maillog, audit; empty: the event is of the whole source.
 	EventType string `json:"eventType"`
+	// Since is when it began (RFC 3339), in an event that resolves, and in one that takes the place of another one of its
+	// tracker: the same is still wrong, but for another reason, or more severe. BeganWith is the ErrorInfo of the first of
+	// these, where it is another text.
+	Since     string `json:"since,omitempty"`
+	BeganWith string `json:"beganWith,omitempty"`
 	// Count and LastTime, in an event that resolves: how often it went wrong, and when last (RFC 3339).
 	Count    string `json:"count,omitempty"`
 	LastTime string `json:"lastTime,omitempty"`

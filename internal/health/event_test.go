@@ -218,42 +218,99 @@ func TestEvent_flappingThatIsSlowIsNoStormOfEvents(t *testing.T) {
 	}
 }
 
-func TestEvent_eachErrorOfAnOutageIsToldOnceAndAllAreResolvedTogether(t *testing.T) {
+func conflict() health.Fault {
+	return health.Fault{Type: health.ThirdPartyGeneric, Label: "status_409", Status: 409, Message: "another session"}
+}
+
+// An outage is one open event, whatever is wrong with the attempts: the drop, and the answer to what follows.
+func TestEvent_anOutageIsOneOpenEventThatSaysWhatIsWrongNow(t *testing.T) {
 	subscribe(t, message(), func(s *subscriber) {
 		stream := collecting(s)
-		conflict := health.Fault{Type: health.ThirdPartyGeneric, Label: "status_409", Status: 409, Message: "another session"}
-		for range 3 {
-			stream.Failing(dropped(), 1, time.Time{})
-			stream.Failing(conflict, 2, time.Time{})
+		began := time.Now().UTC().Format(time.RFC3339)
+		stream.Failing(dropped(), 1, time.Time{})
+		first := s.takes("proofpointpod/eu/message/collection UnHealthy Warning ThirdPartyGenericError dropped")[0]
+		assert.Empty(t, first.Details.Since)
+		assert.Empty(t, first.Details.BeganWith)
+
+		s.elapse(time.Second)
+		stream.Failing(conflict(), 2, time.Time{})
+		second := s.takes("proofpointpod/eu/message/collection UnHealthy Warning ThirdPartyGenericError status_409")[0]
+		assert.Equal(t, "another session", second.Details.ErrorInfo, "what is wrong now")
+		assert.Equal(t, began, second.Details.Since)
+		assert.Equal(t, "the connection ended", second.Details.BeganWith)
+
+		for range 2 { // what was told before is no news
+			stream.Failing(dropped(), 3, time.Time{})
+			stream.Failing(conflict(), 4, time.Time{})
 		}
 		s.elapse(time.Minute)
 		stream.Failing(dropped(), 7, time.Time{})
-		last := time.Now().UTC().Format(time.RFC3339)
-		s.takes(
-			"proofpointpod/eu/message/collection UnHealthy Warning ThirdPartyGenericError dropped",
-			"proofpointpod/eu/message/collection UnHealthy Warning ThirdPartyGenericError status_409",
-		)
+		last := time.Now().UTC()
+		s.takes()
+		assert.Equal(t, map[string]health.RepeatReport{second.EventID: {Count: 7, LastTime: last}}, s.Report().Streams[0].Repeats)
+
 		stream.ServiceWell()
 		s.elapse(time.Minute)
 		resolved := s.takes("proofpointpod/eu/message/collection Healthy Warning ThirdPartyGenericError status_409")[0]
 		assert.Equal(t, "409", resolved.Details.ErrorCode)
-		assert.Equal(t, "7", resolved.Details.Count)
-		assert.Equal(t, last, resolved.Details.LastTime, "whichever it was")
+		assert.Equal(t, "7", resolved.Details.Count, "the first included")
+		assert.Equal(t, began, resolved.Details.Since)
+		assert.Equal(t, "the connection ended", resolved.Details.BeganWith)
+		assert.Equal(t, last.Format(time.RFC3339), resolved.Details.LastTime, "whichever it was")
 	})
 }
 
-func TestEvent_thatRetriesEndIsAnother(t *testing.T) {
+func TestEvent_thatRetriesEndTakesThePlaceOfTheWarning(t *testing.T) {
 	subscribe(t, message(), func(s *subscriber) {
 		stream := collecting(s)
+		began := time.Now().UTC().Format(time.RFC3339)
 		stream.Failing(dropped(), 1, time.Time{})
-		stream.Quit(dropped(), 2)
-		s.takes(
+		s.elapse(time.Minute)
+		stream.Failing(conflict(), 2, time.Time{})
+		s.elapse(time.Minute)
+		stream.Quit(conflict(), 3)
+		quit := s.takes(
 			"proofpointpod/eu/message/collection UnHealthy Warning ThirdPartyGenericError dropped",
-			"proofpointpod/eu/message/collection UnHealthy Error ThirdPartyGenericError dropped",
-		)
-		assert.Len(t, s.Report().Streams[0].Repeats, 2, "both are open")
+			"proofpointpod/eu/message/collection UnHealthy Warning ThirdPartyGenericError status_409",
+			"proofpointpod/eu/message/collection UnHealthy Error ThirdPartyGenericError status_409",
+		)[2]
+		assert.Equal(t, began, quit.Details.Since)
+		assert.Equal(t, "the connection ended", quit.Details.BeganWith)
+		assert.Equal(t, map[string]health.RepeatReport{quit.EventID: {Count: 3, LastTime: quit.EventTime}},
+			s.Report().Streams[0].Repeats, "it alone is open")
 		s.elapse(48 * time.Hour)
 		s.takes()
+	})
+}
+
+// An error is told each time that a warning was told in between: it is somebody's to do.
+func TestEvent_anErrorAfterAWarningIsToldAgain(t *testing.T) {
+	subscribe(t, message(), func(s *subscriber) {
+		stream := collecting(s)
+		for range 2 {
+			stream.Failing(refused(), 1, time.Time{}) // another token comes, and
+			stream.Failing(dropped(), 1, time.Time{})
+			s.takes(
+				"proofpointpod/eu/message/collection UnHealthy Error ThirdPartyConfigError status_401",
+				"proofpointpod/eu/message/collection UnHealthy Warning ThirdPartyGenericError dropped",
+			)
+		}
+	})
+}
+
+// A service that thinks of a new close code each time is no storm of events, and that it is given up is told all the same.
+func TestEvent_theReasonsOfAnOutageAreBounded(t *testing.T) {
+	subscribe(t, message(), func(s *subscriber) {
+		stream := collecting(s)
+		fault := dropped()
+		for code := range 200 {
+			fault.Label = fmt.Sprint("closed_", 4000+code)
+			stream.Failing(fault, 1+code, time.Time{})
+		}
+		stream.Quit(fault, 201)
+		events := s.events()
+		assert.Len(t, events, 51)
+		assert.Contains(t, events[50], "UnHealthy Error")
 	})
 }
 
@@ -267,7 +324,9 @@ func TestEvent_everyErrorIsOfTheCollection(t *testing.T) {
 		s.takes(
 			"proofpointpod/eu/message/pipeline UnHealthy Warning FirstPartyGenericError pipeline_refuses",
 			"proofpointpod/eu/message/collection UnHealthy Error FirstPartyGenericError pipeline_refuses",
+			"proofpointpod/eu/message/pipeline Healthy Warning FirstPartyGenericError pipeline_refuses",
 		)
+		assert.Len(t, s.Report().Streams[0].Repeats, 1, "it counts once")
 	})
 }
 
@@ -433,7 +492,7 @@ func TestEvent_aTokenExpires(t *testing.T) {
 		s.elapse(day)
 		event = s.takes("proofpointpod/eu/token UnHealthy Warning ThirdPartyConfigError token_expired")[0]
 		assert.Contains(t, event.Details.ErrorInfo, "has expired")
-		assert.Len(t, s.Report().Repeats, 4)
+		assert.Len(t, s.Report().Repeats, 1, "one token, one warning")
 		s.elapse(100 * day)
 		s.takes()
 

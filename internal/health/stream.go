@@ -87,6 +87,8 @@ func (s *Stream) Quit(fault Fault, attempt int) {
 	s.source.change(func() {
 		s.enter(status{state: Error, fault: fault, attempt: attempt, quit: true})
 		s.wrong(collection, SeverityError, fault)
+		// Nothing is handed on any more, so there is no second warning beside the error.
+		s.source.resolve(s.source.tracker(s, pipeline), "the stream has stopped, and an error of its own says so")
 	})
 }
 

@@ -1,7 +1,9 @@
 package health
 
 import (
+	"cmp"
 	"crypto/rand"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -38,7 +40,8 @@ const (
 	// judgeInterval is how often the age of the tokens is judged.
 	judgeInterval = time.Hour
 
-	// maxOpen is how many events of one tracker can be open. What comes then counts as a repeat of the newest.
+	// maxOpen is how many events of one tracker can be open, or can follow each other at one severity. What comes then
+	// counts as a repeat of the newest.
 	maxOpen = 50
 )
 
@@ -53,6 +56,9 @@ func (s subject) momentary() time.Duration {
 		return 0
 	}
 }
+
+// lasts says whether a subject has a state: it is well or wrong, and not only what happens in a moment.
+func (s subject) lasts() bool { return s.momentary() == 0 }
 
 // ending says why events are resolved.
 func (s subject) ending() string {
@@ -80,8 +86,10 @@ func (s subject) ending() string {
 
 // tracker makes the health events of one thing. It is guarded by its source's lock.
 type tracker struct {
-	stream    *Stream // nil: it is of the source
-	subject   subject
+	stream  *Stream // nil: it is of the source
+	subject subject
+	// open are the events that are open. What happens in a moment has one for each kind of it. What lasts has one at the
+	// most: another reason takes the place of the one before, so that an outage counts once, and says what is wrong now.
 	open      []*spell
 	resolveAt time.Time // when what is open is resolved, unless it goes wrong again; zero: it is wrong
 
@@ -91,9 +99,25 @@ type tracker struct {
 
 // spell is an event that is open, and how often the same has happened.
 type spell struct {
-	key     string
+	// keys are what it stands for: its own, and those of events of the same severity whose place it has taken. Two
+	// reasons that alternate would otherwise be an event each time.
+	keys    []string
 	event   Event
 	repeats RepeatReport
+}
+
+// follows makes it the successor of the event whose place it takes.
+func (s *spell) follows(before *spell) {
+	s.repeats.Count += before.repeats.Count
+	first, now := before.event.Details, &s.event.Details
+	now.Since = cmp.Or(first.Since, before.event.EventTime.Format(time.RFC3339))
+	now.BeganWith = cmp.Or(first.BeganWith, first.ErrorInfo)
+	if now.BeganWith == now.ErrorInfo { // a token that expires sooner
+		now.BeganWith = ""
+	}
+	if before.event.SeverityLevel == s.event.SeverityLevel {
+		s.keys = append(before.keys, s.keys...)
+	}
 }
 
 // tracker returns the tracker of a subject of a stream, or of the source if stream is nil. The caller holds the lock.
@@ -108,8 +132,8 @@ func (s *Source) tracker(stream *Stream, of subject) *tracker {
 	return t
 }
 
-// wrong notes that something went wrong so many times. The first of its kind since all was well is an event; more of it
-// are repeats. The caller holds the lock.
+// wrong notes that something went wrong so many times. The first of its kind since all was well is an event, and so is
+// another severity; more of it are repeats. The caller holds the lock.
 func (s *Source) wrong(t *tracker, severity string, fault Fault, times int) {
 	now := time.Now()
 	t.resolveAt = time.Time{}
@@ -120,12 +144,10 @@ func (s *Source) wrong(t *tracker, severity string, fault Fault, times int) {
 	if fault.Label == labelUnrecoverable { // each is another one
 		key += " " + fault.Message
 	}
-	for i, open := range t.open {
-		if open.key == key || i == maxOpen-1 {
-			open.repeats.Count += times
-			open.repeats.LastTime = now.UTC()
-			return
-		}
+	if same := t.same(key, severity); same != nil {
+		same.repeats.Count += times
+		same.repeats.LastTime = now.UTC()
+		return
 	}
 	if len(t.open) == 0 {
 		t.settleAfter(now)
@@ -139,8 +161,26 @@ func (s *Source) wrong(t *tracker, severity string, fault Fault, times int) {
 	if fault.Status != 0 {
 		event.Details.ErrorCode = strconv.Itoa(fault.Status)
 	}
-	t.open = append(t.open, &spell{key: key, event: event, repeats: RepeatReport{Count: times, LastTime: now.UTC()}})
-	s.publish(event)
+	one := &spell{keys: []string{key}, event: event, repeats: RepeatReport{Count: times, LastTime: now.UTC()}}
+	if len(t.open) > 0 && t.subject.lasts() {
+		one.follows(t.open[0])
+		t.open = t.open[:0]
+	}
+	t.open = append(t.open, one)
+	s.publish(one.event)
+}
+
+// same is the open event of which a fault is a repeat; nil: it is one of its own.
+func (t *tracker) same(key, severity string) *spell {
+	for i, open := range t.open {
+		if slices.Contains(open.keys, key) || i == maxOpen-1 {
+			return open
+		}
+		if len(open.keys) == maxOpen && open.event.SeverityLevel == severity {
+			return open
+		}
+	}
+	return nil
 }
 
 // settleAfter says how long a thing that goes wrong now has to be well.
@@ -177,6 +217,7 @@ func (s *Source) resolve(t *tracker, why string) {
 	event.EventTime = time.Now().UTC()
 	event.Status = Healthy
 	event.Details.ErrorInfo = why + "; it was: " + newest.event.Details.ErrorInfo
+	event.Details.Since = cmp.Or(newest.event.Details.Since, t.open[0].event.EventTime.Format(time.RFC3339))
 	event.Details.Count = strconv.Itoa(count)
 	event.Details.LastTime = last.Format(time.RFC3339)
 	if t.subject == collection && !t.stream.collected {

@@ -9,7 +9,7 @@ const columns = [
   { name: 'Event', value: (e) => e.eventName },
   { name: 'Status', value: (e) => statuses.indexOf(status(e)) },
   { name: 'Source', value: (e) => `${e.resourceIdentity.name} ${e.details.eventType}` },
-  { name: 'Began', value: (e) => Date.parse(e.eventTime) },
+  { name: 'Began', value: (e) => Date.parse(began(e)) },
   { name: 'Last', value: (e) => Date.parse(e.lastTime) },
   { name: 'Count', value: (e) => e.count },
 ];
@@ -18,6 +18,11 @@ const statuses = ['Open', 'Resolved', 'Healthy'];
 // status is what has become of an event. Healthy: it tells of good news itself.
 function status(event) {
   return { open: 'Open', resolved: 'Resolved' }[event.state] ?? 'Healthy';
+}
+
+// began is when something went wrong: before this event, where that has taken the place of others.
+function began(event) {
+  return event.state ? event.details.since ?? event.eventTime : event.eventTime;
 }
 
 // eventsPanel runs the dialog. It returns how to show it, and how to tell it of events.
@@ -147,7 +152,8 @@ function row(first) {
     const facts = [
       ['What happened, and what to do', d.errorInfo],
       ['Error', [d.error, d.errorCode && `HTTP status ${d.errorCode}`].filter(Boolean).join(', ')],
-      ['Began', exact(event.eventTime)],
+      ['Began', exact(began(event))],
+      ['Began with', d.beganWith],
       ['Last time', event.count > 1 ? `${exact(event.lastTime)}, ${count(event.count)} times in all` : ''],
       ['Resolved', event.resolvedTime && [exact(event.resolvedTime), event.resolution].filter(Boolean).join(': ')],
       ['Source', named(event)],
@@ -172,7 +178,7 @@ function row(first) {
       text(state, status(now));
       attribute(state, 'class', `pill ${status(now).toLowerCase()}`);
       text(cells.Source, [now.resourceIdentity.name, now.details.eventType].filter(Boolean).join(', '));
-      time(cells.Began, now.eventTime);
+      time(cells.Began, began(now));
       time(cells.Last, now.lastTime);
       text(cells.Count, count(now.count));
       attribute(open, 'aria-label', `Details of ${now.eventName}, ${status(now)}`);
