@@ -32,7 +32,7 @@ func TestReadme_namesEveryKeyOfTheAPI(t *testing.T) {
 	repeats := map[string]health.RepeatReport{"1": {Count: 2, LastTime: now}}
 	report := health.Report{
 		ID: "proofpointpod", Name: "PoD", Description: "all mail", Category: "mail", ClusterID: "example",
-		State: health.Error, Errors: []string{"a"}, Repeats: repeats,
+		State: health.Error, Reached: health.Initialized, Errors: []string{"a"}, Repeats: repeats,
 		Streams: []health.StreamReport{{
 			EventType: "message", State: health.Error, Since: now, LastRecord: &now, LastSignOfLife: &now, LagSeconds: &lag,
 			Retry: &health.RetryReport{Deadline: &now}, Gaps: health.GapsReport{Oldest: &now, NextRead: &now}, PositionSaved: &now,

@@ -90,7 +90,7 @@ func (r *registry) reports() []health.Report {
 
 // stopping is a report of a source that has been told to stop.
 func stopping(report health.Report) health.Report {
-	report.State, report.Errors = health.Stopping, nil
+	report.State, report.Reached, report.Errors = health.Stopping, "", nil
 	report.Streams = slices.Clone(report.Streams)
 	for i := range report.Streams {
 		stream := &report.Streams[i]

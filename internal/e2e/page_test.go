@@ -22,6 +22,7 @@ const (
 	healthButton = `document.querySelector('.source .health')`
 	tooltip      = healthButton + `?.title`
 	currentStep  = `document.querySelector('.source .stepper [aria-current=step]')?.innerText`
+	doneSteps    = `[...document.querySelectorAll('.stepper .done')].map((e) => e.innerText).join(' ')`
 )
 
 // A source starts, collects, has an outage, is refused, and is healed by a reload. Whoever has the page open sees all
@@ -53,7 +54,7 @@ receivers:
 	b.do(chromedp.Navigate("http://" + address))
 	b.waitFor(currentStep, "Initialized")
 	b.waitFor(textOf(".source"), "proofpoint-on-demand", "All mail of example.com", "proofpoint/pod", "cluster "+podsim.ClusterID, "message", "maillog")
-	assert.Equal(t, "Pending Started", read[string](b, `[...document.querySelectorAll('.stepper .done')].map((e) => e.innerText).join(' ')`))
+	assert.Equal(t, "Pending Started", read[string](b, doneSteps))
 
 	b.waitFor(currentStep, "Collecting")
 	b.waitFor(tooltip, "No errors or warnings")
@@ -69,6 +70,7 @@ receivers:
 	s.Plan(down)
 	s.DropAll(podsim.Drop)
 	b.waitFor(currentStep, "Error")
+	assert.Equal(t, "Pending Started Initialized Authenticated Collecting", read[string](b, doneSteps), "how far it had come")
 	b.waitFor(textOf(".notice"), "attempts failed. It is tried again; 1 h 29 min", "left, then it gives up")
 	b.waitFor(textOf(".stream .errors"), "503")
 	b.waitFor(tooltip, "2 warnings") // one for each stream, though its session was dropped, and a new one is refused
@@ -160,6 +162,19 @@ receivers:
 	}) ?? true`)
 	b.waitFor("window.drawn", "aba")
 	assert.Equal(t, "aba", read[string](b, "window.drawn"))
+	// Where a source fails on its way, the way to Collecting is still there behind the error.
+	read[bool](b, `void import('./stepper.js').then(({ stepper }) => {
+		const { root, update } = stepper();
+		window.steps = () => [...root.children].filter((e) => !e.hidden).map((e) => e.innerText + (e.className === 'done' ? '+' : '')).join(' ');
+		window.way = [['Error', 'Initialized'], ['Error', 'Collecting'], ['Error'], ['Authenticated']].map((to) => { update(...to); return window.steps(); });
+	}) ?? true`)
+	b.waitFor("window.way?.length", "4")
+	assert.Equal(t, []string{
+		"Pending+ Started+ Initialized+ Error Authenticated Collecting",
+		"Pending+ Started+ Initialized+ Authenticated+ Collecting+ Error",
+		"Pending Started Initialized Authenticated Collecting Error",
+		"Pending+ Started+ Initialized+ Authenticated Collecting",
+	}, read[[]string](b, "window.way"))
 	b.assertQuiet("http://" + address)
 	collector.stop()
 	b.waitFor("document.getElementById('lost').textContent", "Connection to the collector lost")

@@ -631,6 +631,8 @@ func TestReport(t *testing.T) {
 		assert.Nil(t, report.Streams[1].Retry)
 		assert.Empty(t, report.Streams[1].Errors)
 
+		assert.Equal(t, health.Initialized, report.Reached)
+
 		stream.Failing(refused(), 1, time.Time{})
 		assert.Equal(t, &health.RetryReport{Attempt: 1, WaitsForToken: true}, s.Report().Streams[0].Retry)
 		stream.Quit(dropped(), 5)
@@ -639,6 +641,28 @@ func TestReport(t *testing.T) {
 		assert.Equal(t, &health.RetryReport{Quit: true}, s.Report().Streams[0].Retry)
 		s.Stopping()
 		assert.Equal(t, health.Stopping, s.Report().State)
+	})
+}
+
+// How far a source had come when it failed is how far the least of its failed streams had.
+func TestReport_saysHowFarTheSourceHadCome(t *testing.T) {
+	subscribe(t, both(), func(s *subscriber) {
+		stream := s.Stream(podlog.Message)
+		stream.Is(health.Collecting)
+		assert.Empty(t, s.Report().Reached, "it has not failed")
+		stream.Failing(dropped(), 1, time.Time{})
+		assert.Equal(t, health.Collecting, s.Report().Reached)
+		stream.Failing(conflict(), 2, time.Time{})
+		assert.Equal(t, health.Collecting, s.Report().Reached, "it is the same outage")
+		s.Stream(podlog.Maillog).Failing(conflict(), 1, time.Time{})
+		assert.Equal(t, health.Initialized, s.Report().Reached)
+		stream.Quit(conflict(), 3)
+		assert.Equal(t, health.Collecting, s.Report().Reached, "that of the stream whose state is shown")
+		stream.Is(health.Authenticated)
+		s.Stream(podlog.Maillog).Is(health.Collecting)
+		report := s.Report()
+		assert.Equal(t, health.Authenticated, report.State)
+		assert.Empty(t, report.Reached)
 	})
 }
 

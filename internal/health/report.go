@@ -9,11 +9,13 @@ import (
 func (s *Source) Report() Report {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	worst := s.worst()
 	report := Report{
 		ID:          s.identity.ID,
 		Name:        s.identity.Name,
 		Description: s.identity.Description,
-		State:       s.worst().status.state,
+		State:       worst.status.state,
+		Reached:     worst.reached,
 		Streams:     make([]StreamReport, 0, len(s.streams)),
 		Repeats:     s.repeats(nil),
 		Errors:      s.notices(nil, liveToken, archiveToken, clocks),

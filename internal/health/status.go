@@ -110,6 +110,9 @@ func (s *Stream) worse(than *Stream) bool {
 	if a, b := s.status.state.rank(), than.status.state.rank(); a != b {
 		return a < b
 	}
+	if a, b := s.reached.rank(), than.reached.rank(); a != b {
+		return a < b
+	}
 	return len(s.troubles) > len(than.troubles)
 }
 

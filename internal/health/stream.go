@@ -18,6 +18,7 @@ type Stream struct {
 	// The following are guarded by source.mu.
 	status    status
 	since     time.Time           // when it came to its state
+	reached   State               // with state Error: the state before it
 	spell     map[string]struct{} // the labels of the faults since the stream was last well
 	troubles  map[Trouble]Fault
 	gaps      int       // how many are open
@@ -147,6 +148,10 @@ func (s *Stream) Marked(fault Fault, count int) {
 func (s *Stream) enter(to status) {
 	if to.state != s.status.state {
 		s.since = time.Now()
+		s.reached = ""
+		if to.state == Error {
+			s.reached = s.status.state
+		}
 	}
 	s.status = to
 	if to.state != Error {

@@ -26,8 +26,10 @@ type Report struct {
 	Description string `json:"description,omitempty"`
 	Category    string `json:"category,omitempty"`
 	ClusterID   string `json:"clusterId"`
-	// State is that of the stream that is worst off.
+	// State is that of the stream that is worst off. Reached is there with Error: the state in which that stream was when
+	// it failed.
 	State   State          `json:"state"`
+	Reached State          `json:"reached,omitempty"`
 	Streams []StreamReport `json:"streams"`
 	// Errors are what is wrong now with the source as a whole, in the user's words, with what to do: a token that
 	// expires soon, clocks that differ. Empty: nothing is.

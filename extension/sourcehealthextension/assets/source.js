@@ -45,7 +45,7 @@ export function source(first, openEvents) {
       text(description, now.description);
       shown(description, Boolean(now.description));
       text(identity, [now.id, now.clusterId && `cluster ${now.clusterId}`].filter(Boolean).join(' · '));
-      steps.update(now.state);
+      steps.update(now.state, now.reached);
       shown(same, Boolean(now.sameName));
       text(same, now.sameName ? `Called the same as ${now.sameName.join(' and ')}: their records can't be told apart by _source. Give each a name of its own.` : '');
       errors.update(now.errors);

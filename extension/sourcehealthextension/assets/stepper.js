@@ -9,15 +9,21 @@ export function stepper() {
     return { name, node };
   });
   const root = el('ol', { class: 'stepper', 'aria-label': 'State' }, ...steps.map(({ node }) => node));
+  const error = steps.find(({ name }) => name === 'Error').node;
 
   return {
     root,
-    update(state) {
-      const reached = way.indexOf(state);
+    // update gets the state, and with Error how far the source had come when it failed: the step from there on is Error.
+    update(state, reached) {
+      const at = way.indexOf(reached ?? state);
+      const next = reached && at + 1 < way.length ? steps[at + 1].node : null; // null: Error comes last
+      if (error.nextSibling !== next) {
+        root.insertBefore(error, next);
+      }
       steps.forEach(({ name, node }, i) => {
         const current = name === state;
         attribute(node, 'aria-current', current ? 'step' : null);
-        attribute(node, 'class', current ? `current ${name.toLowerCase()}` : i < reached ? 'done' : null);
+        attribute(node, 'class', current ? `current ${name.toLowerCase()}` : i < at || name === reached ? 'done' : null);
         node.hidden = !way.includes(name) && !current;
       });
     },
