@@ -40,10 +40,20 @@ func makeRun(t *testing.T, line string, env ...string) string {
 }
 
 func TestRun_endsInOrderOnSIGTERM(t *testing.T) {
-	run := start(t, root(t), []string{"POD_DATA_DIR=" + t.TempDir()}, binary(t, "run"))
+	data := t.TempDir()
+	run := start(t, root(t), []string{"POD_DATA_DIR=" + data}, binary(t, "run"))
 	run.waitFor("the service has accepted the handshake")
 	run.stop()
-	assert.Contains(t, run.out.String(), "The collector has stopped.")
+	assert.Contains(t, run.out.String(), "The collector has stopped. What it collected is in "+filepath.Join(data, "records.json")+".\n")
+}
+
+func TestRun_namesTheFullFilesAsWell(t *testing.T) {
+	data := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(data, "records-2026-11-22T13-16-44.481-size.json"), nil, 0o600))
+	run := start(t, root(t), []string{"POD_DATA_DIR=" + data}, binary(t, "run"))
+	run.waitFor("the service has accepted the handshake")
+	run.stop()
+	assert.Contains(t, run.out.String(), filepath.Join(data, "records.json")+", and before that in "+filepath.Join(data, "records-*.json")+".\n")
 }
 
 // Who has seen it on the simulator goes on to the real service, in the same folder.

@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -95,9 +96,19 @@ func run(ctx context.Context, out *os.File) (err error) {
 	if err := collector.end(); err != nil {
 		return err
 	}
-	fmt.Fprintln(out, "The collector has stopped. What it collected is in "+recordsFile(data)+".")
+	fmt.Fprintln(out, "The collector has stopped. What it collected is in "+recordsFiles(data)+".")
 	return nil
 }
 
 // recordsFile is where config/collector.yaml writes records to.
 func recordsFile(data string) string { return filepath.Join(data, "records.json") }
+
+// recordsFiles are that, and the full ones that were set aside, if there are any.
+func recordsFiles(data string) string {
+	const setAside = "records-*.json"
+	full, err := fs.Glob(os.DirFS(data), setAside)
+	if err != nil || len(full) == 0 {
+		return recordsFile(data)
+	}
+	return recordsFile(data) + ", and before that in " + filepath.Join(data, setAside)
+}
