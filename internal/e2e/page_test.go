@@ -120,7 +120,7 @@ receivers:
 	assert.NotContains(t, read[string](b, textOf("dialog .event")), "Resolved")
 	b.do(chromedp.Focus(chromedp.CSS("dialog .event .plain")))
 	b.press(kb.Enter)
-	b.waitFor(textOf("dialog .details"), "What happened, and what to do", "401", "the service refuses the token: check that the token (api_secret, or what auth gives) is complete, not expired and not deleted")
+	b.waitFor(textOf("dialog .details"), "What happened, and what to do", "401", "the service refuses the token in api_secret: check that it is complete, not expired and not deleted")
 	b.do(chromedp.Focus(chromedp.CSS("dialog thead .sort")))
 	b.press(kb.Enter)
 	assert.Equal(t, "ascending", read[string](b, "document.querySelector('dialog thead th').getAttribute('aria-sort')"))

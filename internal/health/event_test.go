@@ -473,18 +473,24 @@ func TestEvent_clock(t *testing.T) {
 	})
 }
 
+func live() health.Origin { return health.FromConfig("api_secret") }
+
+func second() health.Origin { return health.FromConfig("backfill.api_secret") }
+
 func TestEvent_aTokenExpires(t *testing.T) {
 	subscribe(t, message(), func(s *subscriber) {
 		const day = 24 * time.Hour
 		expires := time.Now().Add(20 * day).UTC()
-		s.TokenExpires(health.LiveToken, expires)
-		s.TokenExpires(health.ArchiveToken, time.Time{})
+		s.TokenExpires(health.LiveToken, live(), expires)
+		s.TokenExpires(health.ArchiveToken, second(), time.Time{})
 		s.elapse(6*day - time.Minute)
 		s.takes()
 		s.elapse(time.Hour)
 		event := s.takes("proofpointpod/eu/token UnHealthy Warning ThirdPartyConfigError token_expires_14d")[0]
 		assert.Contains(t, event.Details.ErrorInfo, "expires at "+expires.Format(time.RFC3339)+": make another")
-		s.TokenExpires(health.LiveToken, expires)
+		assert.Contains(t, event.Details.ErrorInfo, "the token in api_secret expires")
+		assert.Contains(t, event.Details.ErrorInfo, "restart the collector")
+		s.TokenExpires(health.LiveToken, live(), expires)
 		s.elapse(7 * day)
 		s.takes("proofpointpod/eu/token UnHealthy Warning ThirdPartyConfigError token_expires_7d")
 		s.elapse(6 * day)
@@ -496,26 +502,37 @@ func TestEvent_aTokenExpires(t *testing.T) {
 		s.elapse(100 * day)
 		s.takes()
 
-		s.TokenExpires(health.LiveToken, time.Now().Add(30*day))
+		s.TokenExpires(health.LiveToken, live(), time.Now().Add(30*day))
 		event = s.takes("proofpointpod/eu/token Healthy Warning ThirdPartyConfigError token_expired")[0]
 		assert.Contains(t, event.Details.ErrorInfo, "there is another token")
-		s.TokenExpires(health.ArchiveToken, time.Now().Add(time.Hour))
+		s.TokenExpires(health.ArchiveToken, second(), time.Now().Add(time.Hour))
 		event = s.takes("proofpointpod/eu/archive_token UnHealthy Warning ThirdPartyConfigError token_expires_1d")[0]
 		assert.Contains(t, event.Details.ErrorInfo, "backfill.api_secret")
-		s.TokenExpires(health.ArchiveToken, time.Now().Add(2*day))
+		s.TokenExpires(health.ArchiveToken, second(), time.Now().Add(2*day))
 		s.takes(
 			"proofpointpod/eu/archive_token Healthy Warning ThirdPartyConfigError token_expires_1d",
 			"proofpointpod/eu/archive_token UnHealthy Warning ThirdPartyConfigError token_expires_7d",
 		)
-		s.TokenExpires(health.ArchiveToken, time.Time{})
+		s.TokenExpires(health.ArchiveToken, second(), time.Time{})
 		s.takes("proofpointpod/eu/archive_token Healthy Warning ThirdPartyConfigError token_expires_7d")
+	})
+}
+
+// Nobody needs to restart a collector that takes up the token by itself.
+func TestEvent_aTokenThatAnAuthenticatorGivesExpires(t *testing.T) {
+	subscribe(t, message(), func(s *subscriber) {
+		s.TokenExpires(health.LiveToken, health.FromExtension("bearertokenauth/pod"), time.Now().Add(time.Hour))
+		event := s.takes("proofpointpod/eu/token UnHealthy Warning ThirdPartyConfigError token_expires_1d")[0]
+		assert.Contains(t, event.Details.ErrorInfo, "the token from the extension bearertokenauth/pod expires at")
+		assert.Contains(t, event.Details.ErrorInfo, "it is taken up by itself")
+		assert.NotContains(t, event.Details.ErrorInfo, "restart")
 	})
 }
 
 // Whether a token has expired is the service's to say.
 func TestEvent_aTokenExpiresByTheClockOfTheService(t *testing.T) {
 	subscribe(t, message(), func(s *subscriber) {
-		s.TokenExpires(health.LiveToken, time.Now().Add(20*24*time.Hour))
+		s.TokenExpires(health.LiveToken, live(), time.Now().Add(20*24*time.Hour))
 		s.takes()
 		s.Stream(podlog.Message).ClockIsBehind(365 * 24 * time.Hour)
 		s.takes(
@@ -531,7 +548,7 @@ func TestEvent_stoppingResolvesWarnings(t *testing.T) {
 		stream := collecting(s)
 		stream.Trouble(health.StorageTrouble, diskFull())
 		stream.Quit(refused(), 1)
-		s.TokenExpires(health.LiveToken, time.Now())
+		s.TokenExpires(health.LiveToken, live(), time.Now())
 		s.events()
 		s.list = nil
 		s.Stopping()
@@ -578,7 +595,7 @@ func TestEvent_aSlowSubscriberHoldsNobodyUpAndMissesTheOldest(t *testing.T) {
 			stream.Failing(dropped(), 1, time.Time{})
 			stream.ServiceWell()
 			<-time.After(time.Minute)
-			s.TokenExpires(health.LiveToken, time.Now().Add(time.Hour))
+			s.TokenExpires(health.LiveToken, live(), time.Now().Add(time.Hour))
 		}
 		close(hold)
 		synctest.Wait()

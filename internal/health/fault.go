@@ -48,15 +48,16 @@ const (
 // aboutProxy is for when not even the first host was reached. The error's first words say whether that is a proxy.
 const aboutProxy = "A proxy is taken from proxy_url, or else from HTTPS_PROXY of the environment: correct it there, or set it if only a proxy reaches the internet"
 
-// Of classifies why a session could not be opened or ended. It is the one place that does.
-func Of(err *podlog.Error) Fault {
+// Of classifies why a session, for which there was a token of an origin, could not be opened or ended. It is the one place
+// that does.
+func Of(err *podlog.Error, from Origin) Fault {
 	fault := Fault{Type: ThirdPartyGeneric, Label: err.Label(), Status: err.Status}
 	var advice string
 	switch err.Reason {
 	case podlog.ReasonStatus:
 		fault.Type = typeOfStatus(err.Status)
 		fault.NewTokenHelps = fault.Type == ThirdPartyConfig && newTokenHelps(err.Status)
-		advice = adviceForStatus(err.Status)
+		advice = adviceForStatus(err.Status, from)
 	case podlog.ReasonProxyAuth:
 		fault.Type = ThirdPartyConfig
 		advice = "the proxy refuses the credentials, or wants some: check user and password in proxy_url (http://user:password@host:port, socks5://user:password@host:port) or in the environment's HTTPS_PROXY"
@@ -227,12 +228,12 @@ func newTokenHelps(status int) bool {
 	return status >= 400
 }
 
-func adviceForStatus(status int) string {
+func adviceForStatus(status int, from Origin) string {
 	switch status {
 	case http.StatusBadRequest:
 		return "the service does not understand the request: check cluster_id and supported_events"
 	case http.StatusUnauthorized, http.StatusForbidden:
-		return "the service refuses the token: check that the token (api_secret, or what auth gives) is complete, not expired and not deleted, without quotes or `Bearer` around it, that it belongs to this cluster_id, and that the cluster has the Remote Syslog licence"
+		return "the service refuses " + from.token() + ": check that it is complete, not expired and not deleted, without quotes or `Bearer` around it, that it belongs to this cluster_id, and that the cluster has the Remote Syslog licence"
 	case http.StatusNotFound, http.StatusMethodNotAllowed:
 		return "there is no Log Service at this address: check endpoint"
 	case http.StatusProxyAuthRequired:
@@ -246,7 +247,7 @@ func adviceForStatus(status int) string {
 	case status >= 300 && status < 400:
 		return "the service has moved: set endpoint to its new address; redirects are not followed, as the token would go with them"
 	case status >= 400 && status < 500 && typeOfStatus(status) == ThirdPartyConfig:
-		return "the service refuses the request: check endpoint, cluster_id and the token"
+		return "the service refuses the request: check endpoint, cluster_id and " + from.token()
 	case status >= 500:
 		return "the service, or a proxy before it, has trouble; it is tried again"
 	default:

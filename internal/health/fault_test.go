@@ -48,7 +48,7 @@ func TestOf_reasons(t *testing.T) {
 	} {
 		t.Run(test.label, func(t *testing.T) {
 			test.err.Op, test.err.Err = "what was tried", errors.New("why it failed")
-			fault := health.Of(&test.err)
+			fault := health.Of(&test.err, health.FromConfig("api_secret"))
 			assert.Equal(t, test.typ, fault.Type)
 			assert.Equal(t, test.label, fault.Label)
 			assert.Equal(t, test.err.Status, fault.Status)
@@ -81,20 +81,20 @@ func TestOf_statuses(t *testing.T) {
 		{308, config, false, "the service has moved"},
 		{400, config, false, "check cluster_id and supported_events"},
 		{401, config, true, "not expired and not deleted, without quotes or `Bearer` around it, that it belongs to this cluster_id, and that the cluster has the Remote Syslog licence"},
-		{402, config, true, "check endpoint, cluster_id and the token"},
-		{403, config, true, "the service refuses the token"},
+		{402, config, true, "check endpoint, cluster_id and the token in api_secret"},
+		{403, config, true, "the service refuses the token in api_secret: check that it is complete, "},
 		{404, config, false, "check endpoint"},
 		{405, config, false, "check endpoint"},
 		{407, config, false, "a proxy wants credentials"},
 		{408, generic, false, "it is tried again"},
 		{409, generic, false, "another session uses this token: the service allows one session for each token and event type"},
-		{410, config, true, "check endpoint, cluster_id and the token"},
-		{422, config, true, "check endpoint, cluster_id and the token"},
+		{410, config, true, "check endpoint, cluster_id and the token in api_secret"},
+		{422, config, true, "check endpoint, cluster_id and the token in api_secret"},
 		{425, generic, false, "it is tried again"},
-		{426, config, true, "check endpoint, cluster_id and the token"},
+		{426, config, true, "check endpoint, cluster_id and the token in api_secret"},
 		{429, generic, false, "the service asks for fewer attempts"},
-		{451, config, true, "check endpoint, cluster_id and the token"},
-		{499, config, true, "check endpoint, cluster_id and the token"},
+		{451, config, true, "check endpoint, cluster_id and the token in api_secret"},
+		{499, config, true, "check endpoint, cluster_id and the token in api_secret"},
 		{500, generic, false, "has trouble; it is tried again"},
 		{502, generic, false, "has trouble; it is tried again"},
 		{503, generic, false, "has trouble; it is tried again"},
@@ -104,7 +104,7 @@ func TestOf_statuses(t *testing.T) {
 		t.Run(fmt.Sprint(test.status, " ", http.StatusText(test.status)), func(t *testing.T) {
 			fault := health.Of(&podlog.Error{
 				Op: "WebSocket handshake", Reason: podlog.ReasonStatus, Status: test.status, Body: "its words",
-			})
+			}, health.FromConfig("api_secret"))
 			assert.Equal(t, test.typ, fault.Type)
 			assert.Equal(t, fmt.Sprintf("status_%d", test.status), fault.Label)
 			assert.Equal(t, test.status, fault.Status)
@@ -116,6 +116,18 @@ func TestOf_statuses(t *testing.T) {
 				assert.NotContains(t, fault.Message, "tried again", "it is not")
 			}
 		})
+	}
+}
+
+// Who reads that a token is refused has one place to look at.
+func TestOf_aRefusedTokenIsNamed(t *testing.T) {
+	for want, from := range map[string]health.Origin{
+		"refuses the token in api_secret: check that it":                          health.FromConfig("api_secret"),
+		"refuses the token in backfill.api_secret: check that it":                 health.FromConfig("backfill.api_secret"),
+		"refuses the token from the extension bearertokenauth/pod: check that it": health.FromExtension("bearertokenauth/pod"),
+	} {
+		fault := health.Of(&podlog.Error{Op: "WebSocket handshake", Reason: podlog.ReasonStatus, Status: 401}, from)
+		assert.Contains(t, fault.Message, want)
 	}
 }
 

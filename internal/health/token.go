@@ -29,19 +29,20 @@ func (t Token) subject() subject {
 
 // lifetime is what is known of how long a token lives.
 type lifetime struct {
+	origin  Origin
 	expires time.Time
 	told    string // the label of the newest event; empty: there was none
 }
 
-// TokenExpires notes when a token expires, as it says itself; zero: it does not say. A warning is due 14 days, 7 days
-// and 1 day before, and when it has expired. Another time is another token. It is called by any goroutine.
-func (s *Source) TokenExpires(of Token, at time.Time) {
+// TokenExpires notes when a token of an origin expires, as it says itself; zero: it does not say. A warning is due 14 days,
+// 7 days and 1 day before, and when it has expired. Another time is another token. It is called by any goroutine.
+func (s *Source) TokenExpires(of Token, from Origin, at time.Time) {
 	s.change(func() {
 		if s.lifetimes[of].expires.Equal(at) {
 			return
 		}
 		s.resolve(s.tracker(nil, of.subject()), "there is another token")
-		s.lifetimes[of] = lifetime{expires: at}
+		s.lifetimes[of] = lifetime{origin: from, expires: at}
 		s.judgeToken(of, time.Now())
 	})
 }
@@ -65,7 +66,7 @@ func (s *Source) judgeToken(of Token, now time.Time) {
 	if label == "" {
 		s.resolve(t, "by the service's clock, it does not expire soon")
 	} else {
-		s.wrong(t, SeverityWarning, tokenExpires(of, label, life.expires), 1)
+		s.wrong(t, SeverityWarning, tokenExpires(life.origin, label, life.expires), 1)
 	}
 	life.told = label
 	s.lifetimes[of] = life
@@ -101,18 +102,18 @@ func (e Event) OfTokenAge() bool {
 }
 
 // tokenExpires is the fault of a token that expires soon, or has.
-func tokenExpires(of Token, label string, at time.Time) Fault {
-	which := "the token (api_secret, or what auth gives)"
-	if of == ArchiveToken {
-		which = "the second token (backfill.api_secret)"
-	}
+func tokenExpires(from Origin, label string, at time.Time) Fault {
 	expires := "expires"
 	if label == labelExpired {
 		expires = "has expired; sessions that are open may go on, but the service accepts no other. It expired"
 	}
+	use := "write it in its place, and restart the collector; a reload (SIGHUP) will do if the value does not come from the environment"
+	if from.renews {
+		use = "put it where the extension gets it from; it is taken up by itself"
+	}
 	return Fault{
 		Type: ThirdPartyConfig, Label: label,
-		Message: fmt.Sprintf("%s %s at %s: make another in the PoD administration portal (Settings > API Key Management), put it in its place, and reload or restart the collector; what auth gives is taken up by itself",
-			which, expires, at.UTC().Format(time.RFC3339)),
+		Message: fmt.Sprintf("%s %s at %s: make another in the PoD administration portal (Settings > API Key Management), and %s",
+			from.token(), expires, at.UTC().Format(time.RFC3339), use),
 	}
 }

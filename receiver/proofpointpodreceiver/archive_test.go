@@ -114,6 +114,7 @@ func TestArchive_refusesTheSecondToken(t *testing.T) {
 				assert.Equal(t, "ThirdPartyConfig", attr(event, "error.type"))
 				assert.Equal(t, "Collecting", attr(event, "state"), "live goes on")
 				assert.Equal(t, componentstatus.StatusRecoverableError, event.Status())
+				require.ErrorContains(t, event.Err(), "the service refuses the token in backfill.api_secret: check")
 				require.ErrorContains(t, event.Err(), "correct backfill.api_secret")
 				require.NotEmpty(t, s.gaps())
 

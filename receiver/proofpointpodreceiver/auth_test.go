@@ -97,6 +97,7 @@ func TestAuth_anotherTokenBringsTheSourceBack(t *testing.T) {
 				assert.Equal(t, "ThirdPartyConfig", attr(event, "error.type"))
 				assert.EqualValues(t, status, attr(event, "http.response.status_code"))
 				assert.Nil(t, attr(event, "retry.deadline"), "it is waited for ever")
+				require.ErrorContains(t, event.Err(), "the service refuses the token from the extension bearertokenauth/pod: check")
 				s.elapse(5 * time.Hour)
 				require.Len(t, s.service.Handshakes(), 1, "the refused token was tried again")
 

@@ -13,6 +13,8 @@ import (
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/configopaque"
+
+	"github.com/proofpointpod/otelcol/internal/health"
 )
 
 // credentials gives the headers that authenticate a handshake. Safe for concurrent use.
@@ -20,22 +22,26 @@ type credentials struct {
 	// ask returns the headers. It is called anew for each handshake, as an authenticator may have another token by
 	// then. No header at all: the authenticator has no token, yet.
 	ask func(ctx context.Context) (http.Header, error)
-	// canChange: they come from an authenticator.
-	canChange bool
+	// origin is where the token comes from. If it renews, it is an authenticator.
+	origin health.Origin
 }
 
-// fixedToken are the credentials of a token that the configuration holds. note is told when it expires.
-func fixedToken(secret configopaque.String, note func(expires time.Time)) *credentials {
+// fixedToken are the credentials of a token that the configuration holds under a key. note is told when it expires.
+func fixedToken(key string, secret configopaque.String, note noteExpiry) *credentials {
 	header := http.Header{"Authorization": {"Bearer " + string(secret)}}
-	note(tokenExpiry(header))
-	return &credentials{ask: func(context.Context) (http.Header, error) { return header, nil }}
+	origin := health.FromConfig(key)
+	note(origin, tokenExpiry(header))
+	return &credentials{ask: func(context.Context) (http.Header, error) { return header, nil }, origin: origin}
 }
+
+// noteExpiry is told when a token expires; zero: it does not say.
+type noteExpiry func(from health.Origin, expires time.Time)
 
 // newCredentials takes the token from the configuration, or asks the extension that auth names. note is told when the
 // token expires, each time that one is had.
-func newCredentials(ctx context.Context, config *Config, host component.Host, note func(expires time.Time)) (*credentials, error) {
+func newCredentials(ctx context.Context, config *Config, host component.Host, note noteExpiry) (*credentials, error) {
 	if !config.Auth.HasValue() {
-		return fixedToken(config.APISecret, note), nil
+		return fixedToken("api_secret", config.APISecret, note), nil
 	}
 	auth := config.Auth.Get()
 	if _, listed := host.GetExtensions()[auth.AuthenticatorID]; !listed {
@@ -54,6 +60,7 @@ func newCredentials(ctx context.Context, config *Config, host component.Host, no
 	if err != nil {
 		return nil, err
 	}
+	origin := health.FromExtension(auth.AuthenticatorID.String())
 	asked := *endpoint
 	asked.Scheme = strings.Replace(asked.Scheme, "ws", "http", 1)
 	ask := func(ctx context.Context) (http.Header, error) {
@@ -64,11 +71,11 @@ func newCredentials(ctx context.Context, config *Config, host component.Host, no
 			return nil, fmt.Errorf("asking the extension %q for the token: %w", auth.AuthenticatorID, err)
 		}
 		if len(header) > 0 {
-			note(tokenExpiry(header))
+			note(origin, tokenExpiry(header))
 		}
 		return header, nil
 	}
-	return &credentials{ask: ask, canChange: true}, nil
+	return &credentials{ask: ask, origin: origin}, nil
 }
 
 // inTime returns what ask does, or ctx's error when that ends before. An authenticator that does not look at its context
@@ -144,7 +151,7 @@ const (
 // watch asks an authenticator until ctx ends, for what is noted of the answer.
 func (c *credentials) watch(ctx context.Context) {
 	wait := tokenLookInterval
-	for c.canChange && pause(ctx, wait) {
+	for c.origin.Renews() && pause(ctx, wait) {
 		wait = tokenLookInterval
 		if _, err := c.ask(ctx); err != nil { // that is told of at the next handshake
 			wait = failedLookInterval

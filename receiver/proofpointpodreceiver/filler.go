@@ -322,7 +322,7 @@ func (f *filler) failed(err error) {
 	if f.stop.Err() != nil {
 		return
 	}
-	fault, retryAfter := faultOf(err)
+	fault, retryAfter := faultOf(err, f.credentials.origin)
 	if f.ownToken && fault.Type == health.ThirdPartyConfig && fault.NewTokenHelps {
 		f.refused = true
 		fault.Message += ". It is not tried again: correct backfill.api_secret, and restart or reload the collector"

@@ -243,6 +243,7 @@ func TestReport_aRefusedTokenIsResolvedByTheNextProcess(t *testing.T) {
 		require.Len(t, events, 2)
 		assert.Equal(t, "message/collection UnHealthy Error status_401", shortEvent(events[0]))
 		assert.Equal(t, "401", events[0].Details.ErrorCode)
+		assert.Contains(t, events[0].Details.ErrorInfo, "the service refuses the token in api_secret: check")
 		assert.Contains(t, events[0].Details.ErrorInfo, "restart the collector")
 		assert.Equal(t, "message/collection Healthy Info", shortEvent(events[1]))
 		assert.Equal(t, events[0].Details.TrackerID, events[1].Details.TrackerID)
@@ -351,7 +352,7 @@ func TestReport_anAuthenticatorHasAnotherToken(t *testing.T) {
 		s.service.AcceptTokens(first)
 	}, func(s *scenario) {
 		s.state("Collecting")
-		assert.Equal(t, 1, strings.Count(s.said(), "warn the token (api_secret, or what auth gives) expires at"), "the log does not tell")
+		assert.Equal(t, 1, strings.Count(s.said(), "warn the token from the extension bearertokenauth/pod expires at"), "the log does not tell")
 		s.elapse(25 * time.Hour)
 		second := expiring(time.Now().Add(100 * day))
 		extension.set("", nil) // it is being written

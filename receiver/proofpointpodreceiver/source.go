@@ -83,8 +83,8 @@ func (s *source) Start(ctx context.Context, host component.Host) error {
 	})
 	s.health.Started()
 
-	credentials, err := newCredentials(ctx, s.config, host, func(expires time.Time) {
-		s.health.TokenExpires(health.LiveToken, expires)
+	credentials, err := newCredentials(ctx, s.config, host, func(from health.Origin, expires time.Time) {
+		s.health.TokenExpires(health.LiveToken, from, expires)
 	})
 	if err != nil {
 		return err
@@ -108,8 +108,8 @@ func (s *source) Start(ctx context.Context, host component.Host) error {
 		source: s, client: client, credentials: credentials, clock: &clock{}, flow: newFlow(), stop: stop, abort: abort,
 	}
 	if second := s.config.Backfill.APISecret; second != "" && s.config.Backfill.Enabled {
-		set.archiveCredentials = fixedToken(second, func(expires time.Time) {
-			s.health.TokenExpires(health.ArchiveToken, expires)
+		set.archiveCredentials = fixedToken("backfill.api_secret", second, func(from health.Origin, expires time.Time) {
+			s.health.TokenExpires(health.ArchiveToken, from, expires)
 		})
 	}
 	metrics := make([]*streamMetrics, 0, len(s.config.SupportedEvents))

@@ -281,10 +281,10 @@ func (s *stream) judge(v verdict) {
 // recover waits until it makes sense to try again after err. It returns false if it never does, or if the source
 // stops.
 func (s *stream) recover(err error, auth http.Header) bool {
-	fault, retryAfter := faultOf(err)
+	fault, retryAfter := faultOf(err, s.credentials.origin)
 	s.failing = true
 	if fault.Type == health.ThirdPartyConfig {
-		if fault.NewTokenHelps && s.credentials.canChange {
+		if fault.NewTokenHelps && s.credentials.origin.Renews() {
 			return s.awaitNewToken(fault, auth)
 		}
 		s.quit(fault, "It is not tried again: correct the configuration, check it with the collector's validate command, and restart the collector; a reload (SIGHUP) will do if the value does not come from the environment.")
@@ -318,12 +318,12 @@ func gaveUp(o *outage) string {
 // errNoToken is why no session was opened while the authenticator has no token.
 var errNoToken = errors.New("no token")
 
-// faultOf classifies err, and returns how long the service asks us to stay away.
-func faultOf(err error) (health.Fault, time.Duration) {
+// faultOf classifies err, and returns how long the service asks us to stay away. from is where the token came from.
+func faultOf(err error, from health.Origin) (health.Fault, time.Duration) {
 	var failed *podlog.Error
 	switch {
 	case errors.As(err, &failed):
-		return health.Of(failed), failed.RetryAfter
+		return health.Of(failed, from), failed.RetryAfter
 	case errors.Is(err, errNoToken):
 		return health.NoToken(), 0
 	default:
