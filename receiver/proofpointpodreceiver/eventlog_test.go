@@ -103,7 +103,7 @@ func TestEventLog_sendsEventsAsLogRecords(t *testing.T) {
 		assert.Equal(t, refused.EventTime, refused.record.ObservedTimestamp().AsTime())
 		assert.Zero(t, refused.record.Attributes().Len(), "an attribute would hide the body in Sumo Logic")
 		assert.Equal(t, "Europe", refused.ResourceIdentity.Name)
-		assert.Contains(t, refused.Details.ErrorInfo, "check that the token")
+		assert.Contains(t, refused.Details.ErrorInfo, "refuses the token in api_secret: check that it")
 
 		resource["proofpointpod.health_event"] = "Collecting"
 		assert.Equal(t, resource, collects.resource)
