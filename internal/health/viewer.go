@@ -53,7 +53,10 @@ type StreamReport struct {
 	Duplicates int64 `json:"duplicates"`
 	// LagSeconds is how far the `ts` of the newest record lay behind when it was read. Nil: not known.
 	LagSeconds *float64 `json:"lagSeconds,omitempty"`
-	Reconnects int64    `json:"reconnects"`
+	// Reconnects are live sessions that were lost, after which the stream connects again, ConnectFailures attempts to
+	// open one that failed.
+	Reconnects      int64 `json:"reconnects"`
+	ConnectFailures int64 `json:"connectFailures"`
 	// Retry is there while the stream tries again, or has given up.
 	Retry *RetryReport `json:"retry,omitempty"`
 	Gaps  GapsReport   `json:"gaps"`

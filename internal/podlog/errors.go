@@ -88,6 +88,16 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
+// Ended says whether a session was open, and has ended. Otherwise none was opened.
+func (e *Error) Ended() bool {
+	switch e.Reason {
+	case ReasonClosed, ReasonDropped, ReasonSilent, ReasonProtocol:
+		return true
+	default:
+		return false
+	}
+}
+
 func (e *Error) Unwrap() error { return e.Err }
 
 // Label is the reason with the status or close code that tells it from others of its kind: `status_409`,

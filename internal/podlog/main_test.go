@@ -133,6 +133,7 @@ func (w *world) try(ctx context.Context) *podlog.Error {
 	require.Nil(w.t, session)
 	failed := asError(w.t, err)
 	assert.NotContains(w.t, failed.Error(), token, "a secret was printed")
+	assert.False(w.t, failed.Ended(), "there was no session")
 	return failed
 }
 
@@ -332,6 +333,7 @@ func (s *live) failed(want podlog.Reason) *podlog.Error {
 	s.t.Helper()
 	failed := asError(s.t, s.ended())
 	assert.Equal(s.t, want, failed.Reason, failed)
+	assert.True(s.t, failed.Ended())
 	return failed
 }
 

@@ -53,6 +53,7 @@ func (m *streamMetrics) fillIn(report *health.StreamReport, backfill bool) {
 	report.Bytes = m.totals.bytes.Load()
 	report.Duplicates = m.totals.duplicates.Load()
 	report.Reconnects = m.totals.reconnects.Load()
+	report.ConnectFailures = m.totals.connectFailures.Load()
 	if last := m.lastRecord.Load(); last != 0 {
 		report.LastRecord = timeOrNil(time.Unix(0, last))
 	}

@@ -166,6 +166,7 @@ func TestReport_ofASourceThatCollects(t *testing.T) {
 		s.elapse(time.Minute)
 		report = v.look(t)
 		assert.EqualValues(t, 1, report.Streams[0].Reconnects)
+		assert.Zero(t, report.Streams[0].ConnectFailures)
 	})
 }
 
@@ -183,6 +184,8 @@ func TestReport_ofAnOutage(t *testing.T) {
 		assert.Equal(t, began, report.Streams[0].Since)
 		require.Len(t, report.Streams[0].Errors, 1)
 		assert.Contains(t, report.Streams[0].Errors[0], "503")
+		assert.EqualValues(t, 3, report.Streams[0].ConnectFailures)
+		assert.Zero(t, report.Streams[0].Reconnects, "there was no session yet")
 		opened := v.events()[0]
 		assert.Equal(t, 3, report.Streams[0].Repeats[opened.EventID].Count)
 

@@ -283,6 +283,10 @@ func (s *stream) judge(v verdict) {
 func (s *stream) recover(err error, auth http.Header) bool {
 	fault, retryAfter := faultOf(err, s.credentials.origin)
 	s.failing = true
+	lost := sessionLost(err)
+	if !lost {
+		s.metrics.connectFailed(fault.Label)
+	}
 	if fault.Type == health.ThirdPartyConfig {
 		if fault.NewTokenHelps && s.credentials.origin.Renews() {
 			return s.awaitNewToken(fault, auth)
@@ -296,7 +300,9 @@ func (s *stream) recover(err error, auth http.Header) bool {
 		return false
 	}
 	s.health.Failing(fault, s.outage.attempts, s.outage.deadline())
-	s.metrics.reconnect(fault.Label)
+	if lost {
+		s.metrics.reconnect(fault.Label)
+	}
 	s.logger.Warn("not collecting; trying again",
 		zap.String("error", fault.Message),
 		zap.String("error.type", string(fault.Type)),
@@ -317,6 +323,12 @@ func gaveUp(o *outage) string {
 
 // errNoToken is why no session was opened while the authenticator has no token.
 var errNoToken = errors.New("no token")
+
+// sessionLost says whether err is why a session ended that was open.
+func sessionLost(err error) bool {
+	var failed *podlog.Error
+	return errors.As(err, &failed) && failed.Ended()
+}
 
 // faultOf classifies err, and returns how long the service asks us to stay away. from is where the token came from.
 func faultOf(err error, from health.Origin) (health.Fault, time.Duration) {
@@ -341,7 +353,6 @@ func (s *stream) awaitNewToken(fault health.Fault, refused http.Header) bool {
 	}
 	// The time spent waiting was not the service's trouble, so what follows starts a clock of its own.
 	s.outage.over()
-	s.metrics.reconnect(fault.Label)
 	s.logger.Info("the authenticator has another token; trying again")
 	return true
 }

@@ -57,7 +57,7 @@ type streamMetrics struct {
 // totals are the counters that the health's report needs, which can't be read from the meter. They change once for a
 // batch or a session.
 type totals struct {
-	records, bytes, duplicates, reconnects, windows, recovered atomic.Int64
+	records, bytes, duplicates, reconnects, connectFailures, windows, recovered atomic.Int64
 }
 
 func newStreamMetrics(
@@ -226,7 +226,13 @@ func (m *streamMetrics) handshake(err error) {
 // opened notes the session that signs of life come from.
 func (m *streamMetrics) opened(session *podlog.Session) { m.session.Store(session) }
 
-// reconnect counts a reason to connect again.
+// connectFailed counts an attempt to open a live session that failed, and why.
+func (m *streamMetrics) connectFailed(reason string) {
+	m.totals.connectFailures.Add(1)
+	m.builder.ProofpointpodReceiverConnectFailures.Add(context.Background(), 1, m.with(attribute.String(attrReason, reason)))
+}
+
+// reconnect counts a live session that was lost, and why, after which the stream connects again.
 func (m *streamMetrics) reconnect(reason string) {
 	m.totals.reconnects.Add(1)
 	m.builder.ProofpointpodReceiverReconnects.Add(context.Background(), 1, m.with(attribute.String(attrReason, reason)))

@@ -23,6 +23,7 @@ import (
 // The metrics of metadata.yaml.
 const (
 	metricBytes      = "otelcol_proofpointpod_receiver_bytes_received"
+	metricFailures   = "otelcol_proofpointpod_receiver_connect_failures"
 	metricState      = "otelcol_proofpointpod_receiver_connection_state"
 	metricError      = "otelcol_proofpointpod_receiver_error"
 	metricHandshakes = "otelcol_proofpointpod_receiver_handshakes"
@@ -170,9 +171,12 @@ func TestTelemetry_handshakesAndReconnects(t *testing.T) {
 			"event_type=message reason=handshake":         1,
 			"event_type=message reason=handshake_timeout": 1,
 			"event_type=message reason=status_409":        1,
-			"event_type=message reason=dropped":           1,
-			"event_type=message reason=closed_1012":       1,
-		}, s.metric(metricReconnects), "a stream that quits does not connect again")
+			"event_type=audit reason=status_401":          1,
+		}, s.metric(metricFailures))
+		assert.Equal(t, map[string]float64{
+			"event_type=message reason=dropped":     1,
+			"event_type=message reason=closed_1012": 1,
+		}, s.metric(metricReconnects), "a session that is lost is one, however many attempts follow")
 	})
 }
 

@@ -16,7 +16,7 @@ export function stream(first) {
     last: fact('Last record'),
     lag: fact('Lag', 'How far the time in the newest record lay behind when it was read'),
     read: fact('Records read', 'Since the collector was started or reloaded'),
-    reconnects: fact('Reconnects', 'Since the collector was started or reloaded'),
+    reconnects: fact('Reconnects', 'How often a session was lost and another opened, since the collector was started or reloaded'),
     saved: fact('Position saved', 'A restart goes on from there'),
     token: fact('Token expires'),
   };
@@ -46,7 +46,8 @@ export function stream(first) {
         duration(now.lagSeconds) + (now.state === 'Collecting' ? '' : ' at the last record'));
       facts.read.set(`${count(now.records)}, ${bytes(now.bytes)}` +
         (now.duplicates ? `; ${many(now.duplicates, 'repeat')} left out` : ''));
-      facts.reconnects.set(count(now.reconnects));
+      facts.reconnects.set(count(now.reconnects) +
+        (now.connectFailures ? `; ${many(now.connectFailures, 'attempt')} failed` : ''));
       facts.saved.time(now.positionSaved, 'not saved');
       facts.token.set(...expiry(now.tokenExpires));
     },

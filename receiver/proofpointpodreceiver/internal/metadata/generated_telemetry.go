@@ -30,6 +30,7 @@ type TelemetryBuilder struct {
 	registrations                            []metric.Registration
 	ProofpointpodReceiverBytesReceived       metric.Int64Counter
 	ProofpointpodReceiverClockSkew           metric.Float64ObservableGauge
+	ProofpointpodReceiverConnectFailures     metric.Int64Counter
 	ProofpointpodReceiverConnectionState     metric.Int64ObservableGauge
 	ProofpointpodReceiverError               metric.Int64ObservableGauge
 	ProofpointpodReceiverGapsDuration        metric.Float64ObservableGauge
@@ -295,6 +296,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("s"),
 	)
 	errs = errors.Join(errs, err)
+	builder.ProofpointpodReceiverConnectFailures, err = builder.meter.Int64Counter(
+		"otelcol_proofpointpod_receiver_connect_failures",
+		metric.WithDescription("Attempts to open a live session that failed, by reason. [Alpha]"),
+		metric.WithUnit("{attempts}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.ProofpointpodReceiverConnectionState, err = builder.meter.Int64ObservableGauge(
 		"otelcol_proofpointpod_receiver_connection_state",
 		metric.WithDescription("1 for the state the stream is in, 0 for every other state. [Alpha]"),
@@ -375,7 +382,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ProofpointpodReceiverReconnects, err = builder.meter.Int64Counter(
 		"otelcol_proofpointpod_receiver_reconnects",
-		metric.WithDescription("Sessions that ended, and attempts that failed, after which the stream connects again, by reason. [Alpha]"),
+		metric.WithDescription("Live sessions that were lost, after which the stream connects again, by reason. [Alpha]"),
 		metric.WithUnit("{reconnects}"),
 	)
 	errs = errors.Join(errs, err)

@@ -51,6 +51,22 @@ func AssertEqualProofpointpodReceiverClockSkew(t *testing.T, tt *componenttest.T
 	metricdatatest.AssertEqual(t, want, got, opts...)
 }
 
+func AssertEqualProofpointpodReceiverConnectFailures(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
+	want := metricdata.Metrics{
+		Name:        "otelcol_proofpointpod_receiver_connect_failures",
+		Description: "Attempts to open a live session that failed, by reason. [Alpha]",
+		Unit:        "{attempts}",
+		Data: metricdata.Sum[int64]{
+			Temporality: metricdata.CumulativeTemporality,
+			IsMonotonic: true,
+			DataPoints:  dps,
+		},
+	}
+	got, err := tt.GetMetric("otelcol_proofpointpod_receiver_connect_failures")
+	require.NoError(t, err)
+	metricdatatest.AssertEqual(t, want, got, opts...)
+}
+
 func AssertEqualProofpointpodReceiverConnectionState(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_proofpointpod_receiver_connection_state",
@@ -242,7 +258,7 @@ func AssertEqualProofpointpodReceiverPositionAge(t *testing.T, tt *componenttest
 func AssertEqualProofpointpodReceiverReconnects(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_proofpointpod_receiver_reconnects",
-		Description: "Sessions that ended, and attempts that failed, after which the stream connects again, by reason. [Alpha]",
+		Description: "Live sessions that were lost, after which the stream connects again, by reason. [Alpha]",
 		Unit:        "{reconnects}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,

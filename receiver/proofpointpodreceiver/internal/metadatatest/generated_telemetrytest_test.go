@@ -69,6 +69,7 @@ func TestSetupTelemetry(t *testing.T) {
 		return nil
 	}))
 	tb.ProofpointpodReceiverBytesReceived.Add(context.Background(), 1)
+	tb.ProofpointpodReceiverConnectFailures.Add(context.Background(), 1)
 	tb.ProofpointpodReceiverGapsUnrecoverable.Add(context.Background(), 1)
 	tb.ProofpointpodReceiverHandshakes.Add(context.Background(), 1)
 	tb.ProofpointpodReceiverHealthEventsDropped.Add(context.Background(), 1)
@@ -85,6 +86,9 @@ func TestSetupTelemetry(t *testing.T) {
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualProofpointpodReceiverClockSkew(t, testTel,
 		[]metricdata.DataPoint[float64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualProofpointpodReceiverConnectFailures(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualProofpointpodReceiverConnectionState(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
