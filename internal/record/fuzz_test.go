@@ -37,26 +37,26 @@ func isCleanObject(text string) bool {
 // withoutBlanks removes the blanks of JSON, inside strings too.
 var withoutBlanks = strings.NewReplacer(" ", "", "\t", "", "\r", "", "\n", "").Replace
 
-// checkSplit checks what holds for every frame.
-func checkSplit(t *testing.T, frame string, truncated bool) {
+// checkSplit checks what holds for every frame. The splitter is one of messages.
+func checkSplit(t *testing.T, s *Splitter, frame string, truncated bool) {
 	t.Helper()
-	records := split(podlog.Message, nil, []byte(frame), truncated, observed)
+	records := s.Split(nil, []byte(frame), truncated, observed)
 
 	bodies := ""
 	for i, r := range records {
 		bodies += r.Body
-		want := InvalidJSON
+		want, clean := InvalidJSON, isCleanObject(r.Body)
 		switch {
 		case truncated && i == len(records)-1:
 			want = Truncated
-		case isCleanObject(r.Body):
+		case clean:
 			want = ""
 		}
 		if r.Problem != want {
 			t.Errorf("record %d of %q, %q: problem %q, want %q", i, frame, r.Body, r.Problem, want)
 		}
 		switch {
-		case isCleanObject(r.Body):
+		case clean:
 			if got, want := r.Timestamp, referenceTS(t, r.Body); got != want {
 				t.Errorf("record %d of %q, %q: timestamp %d, want %d", i, frame, r.Body, got, want)
 			}
@@ -113,25 +113,26 @@ func FuzzSplit(f *testing.F) {
 		f.Add([]byte(seed), true)
 	}
 	f.Fuzz(func(t *testing.T, frame []byte, truncated bool) {
-		checkSplit(t, string(frame), truncated)
+		checkSplit(t, used(podlog.Message), string(frame), truncated)
 	})
 }
 
 // Every frame is cut at each of its bytes; the short ones also lose each byte, and have it replaced.
 func TestSplit_agreesWithEncodingJSON(t *testing.T) {
+	s := used(podlog.Message)
 	for _, truncated := range []bool{false, true} {
 		for _, name := range []string{"message", "maillog", "audit"} {
 			frame := sample(t, name)
 			for i := range len(frame) + 1 {
-				checkSplit(t, frame[:i], truncated)
+				checkSplit(t, s, frame[:i], truncated)
 			}
 		}
 		for _, frame := range seeds {
 			for i := range len(frame) {
-				checkSplit(t, frame[:i], truncated)
-				checkSplit(t, frame[:i]+frame[i+1:], truncated)
+				checkSplit(t, s, frame[:i], truncated)
+				checkSplit(t, s, frame[:i]+frame[i+1:], truncated)
 				for _, c := range []byte("\x00\x1f \n\"\\{}[],:0-eu\x7f\x80") {
-					checkSplit(t, frame[:i]+string([]byte{c})+frame[i+1:], truncated)
+					checkSplit(t, s, frame[:i]+string([]byte{c})+frame[i+1:], truncated)
 				}
 			}
 		}
@@ -140,14 +141,15 @@ func TestSplit_agreesWithEncodingJSON(t *testing.T) {
 
 // What is special in a string can stand anywhere in it, also beyond what one look at the marks tells.
 func TestSplit_agreesWithEncodingJSONOnStringsOfEveryLength(t *testing.T) {
+	s := used(podlog.Message)
 	for length := range block + 10 {
 		plain := strings.Repeat("x", length)
 		for i := range length {
 			for _, c := range []string{`\n`, `\u00e9`, `\"`, `\x`, "\t", "é", "\xff", `"`} {
 				text := plain[:i] + c + plain[i:]
-				checkSplit(t, `{"`+text+`":"`+text+`"}`, false)
-				checkSplit(t, `{"guid":"`+text+`"}`, false)
-				checkSplit(t, `{"a":"`+text, true)
+				checkSplit(t, s, `{"`+text+`":"`+text+`"}`, false)
+				checkSplit(t, s, `{"guid":"`+text+`"}`, false)
+				checkSplit(t, s, `{"a":"`+text, true)
 			}
 		}
 	}

@@ -128,7 +128,7 @@ func checkIdentity(t *testing.T, r *Record) {
 		}
 		return
 	}
-	members := referenceMembers(t, r.Body)
+	members, o := referenceMembers(t, r.Body), scan(r.Body)
 	for _, eventType := range podlog.EventTypes() {
 		key := "guid"
 		if eventType == podlog.Maillog {
@@ -143,7 +143,6 @@ func checkIdentity(t *testing.T, r *Record) {
 		case r.Timestamp != 0:
 			want = hashID(kindGUID, name, uint64(r.Timestamp))
 		}
-		o := scan(r.Body)
 		if got := identity(eventType, r, &o); got != want {
 			t.Errorf("%s %q: identity %x, want %x", eventType, r.Body, got, want)
 		}

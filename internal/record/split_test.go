@@ -18,11 +18,16 @@ var observed = time.Date(2026, 1, 12, 8, 0, 0, 0, time.UTC)
 // ts2020 is the instant of 2020-11-05T12:59:24.904391+0100.
 const ts2020 = pcommon.Timestamp(1604577564904391000)
 
+// used is a splitter that has split another frame.
+func used(t podlog.EventType) *Splitter {
+	s := &Splitter{EventType: t}
+	s.Split(nil, []byte(`{"a":["\"",{"b":"`+"\x00"), true, observed)
+	return s
+}
+
 // split splits one frame by a splitter that has split another one.
 func split(t podlog.EventType, dst []Record, frame []byte, truncated bool, at time.Time) []Record {
-	s := Splitter{EventType: t}
-	s.Split(nil, []byte(`{"a":["\"",{"b":"`+"\x00"), true, at)
-	return s.Split(dst, frame, truncated, at)
+	return used(t).Split(dst, frame, truncated, at)
 }
 
 // clean, invalid and truncated are records as Split should make them.
