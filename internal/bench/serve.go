@@ -87,9 +87,10 @@ func serve(in io.Reader, out io.Writer, n int) error {
 // usagePath is where the server says what it has used so far, in seconds of CPU.
 const usagePath = "/usage"
 
-// ServeHTTP serves one session, or says what the server has used. The query parameter `play` says what is sent: scenes, with commas between them, each
-// the name of a workload, or none for that of the event type, and, behind a colon, a number of records. Without the
-// number there is no end to it. After the last scene the session stays open until the client closes.
+// ServeHTTP serves one session, or says what the server has used. The query parameter `play` says what is sent: scenes,
+// with commas between them, each the name of a workload, or none for that of the event type, and, behind a colon, a
+// number of records. Without the number there is no end to it. After the last scene the session stays open until the
+// client closes.
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path == usagePath {
 		used, err := cpuTime()

@@ -9,7 +9,7 @@ const (
 	Pending State = "Pending"
 	// Started: Start was called.
 	Started State = "Started"
-	// Initialized: TLS and authentication are ready.
+	// Initialized: TLS and authentication are ready, and positions are read, or their storage takes its time.
 	Initialized State = "Initialized"
 	// Authenticated: the service accepted the handshake.
 	Authenticated State = "Authenticated"

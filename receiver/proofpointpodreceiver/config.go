@@ -151,9 +151,12 @@ func (cfg *Config) Unmarshal(conf *confmap.Conf) error {
 		return err
 	}
 	cfg.Name = strings.TrimSpace(cfg.Name)
+	cfg.Description = strings.TrimSpace(cfg.Description)
 	cfg.Category = strings.TrimSpace(cfg.Category)
 	cfg.ClusterID = strings.TrimSpace(cfg.ClusterID)
 	cfg.APISecret = trimOpaque(cfg.APISecret)
+	cfg.SIEMMetadata = siemMetadata(strings.TrimSpace(string(cfg.SIEMMetadata)))
+	cfg.Body = bodyFormat(strings.TrimSpace(string(cfg.Body)))
 	cfg.Endpoint = strings.TrimSpace(cfg.Endpoint)
 	cfg.ProxyURL = trimOpaque(cfg.ProxyURL)
 	for i := range cfg.Headers {

@@ -294,6 +294,8 @@ func TestConfig_warnings(t *testing.T) {
 func TestConfig_readsWhatTheEnvironmentHolds(t *testing.T) {
 	values := map[string]string{
 		"NAME":    "gateway\n",
+		"CARRIER": "resource\n",
+		"BODY":    "map\n",
 		"CLUSTER": "0815\n",
 		"TOKEN":   "made-up-token\r\n",
 		"EVENTS":  "[message, maillog]",
@@ -308,10 +310,13 @@ func TestConfig_readsWhatTheEnvironmentHolds(t *testing.T) {
 
 	cfg, err := load(resolve(t, values, `
 name: ${test:NAME}
+description: ${test:NAME}
 category: ${test:NAME}
 cluster_id: ${test:CLUSTER}
 api_secret: ${test:TOKEN}
 supported_events: ${test:EVENTS}
+siem_metadata: ${test:CARRIER}
+body: ${test:BODY}
 fields:
   account: ${test:ACCOUNT}
   since: ${test:DATE}
@@ -325,7 +330,10 @@ endpoint: ${test:STREAM}
 	require.NoError(t, confmap.Validate(cfg))
 
 	assert.Equal(t, "gateway", cfg.Name)
+	assert.Equal(t, "gateway", cfg.Description)
 	assert.Equal(t, "gateway", cfg.Category)
+	assert.Equal(t, siemMetadataResource, cfg.SIEMMetadata)
+	assert.Equal(t, bodyMap, cfg.Body)
 	assert.Equal(t, "0815", cfg.ClusterID)
 	assert.Equal(t, "made-up-token", string(cfg.APISecret))
 	assert.Equal(t, []podlog.EventType{podlog.Message, podlog.Maillog}, cfg.SupportedEvents)

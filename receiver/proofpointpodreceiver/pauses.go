@@ -39,8 +39,8 @@ const (
 	// harmlessFor is how long harmless pauses are not watched any more: what the service does may change.
 	harmlessFor = 6 * time.Hour
 	// clearances is how many suspicious pauses have to turn out harmless, because the archive has nothing that did
-	// not come by itself, for others up to twice as long to be trusted. Each is read with a pause of its own, so without an end to that a
-	// quiet tenant's would never end.
+	// not come by itself, for others up to twice as long to be trusted. Each is read with a pause of its own, so
+	// without an end to that a quiet tenant's would never end.
 	clearances = 3
 	// forgetting is by how much each record makes the lag of those before it count less.
 	forgetting = 0.99

@@ -152,7 +152,7 @@ func (s *stream) begin(session *podlog.Session) {
 	}
 }
 
-// opened reports a gap.
+// opened reports a gap. The keeper calls it, too, from its own goroutine, so it uses only what never changes.
 func (s *stream) opened(found position.Opened) {
 	if found.Gap != nil {
 		s.logger.Warn("gap opened: records may have been missed, and are read from the archive",

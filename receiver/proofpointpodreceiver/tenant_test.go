@@ -19,8 +19,8 @@ import (
 const secondToken = podsim.Token + "2"
 
 // readings plays a scenario under both readings of where the service resumes a live session, side by side, since most of
-// the time of these tests is spent in scenarios of hours; set and story share nothing but what they are given. The source has storage,
-// and a pipeline that keeps what it accepts in its memory for five minutes.
+// the time of these tests is spent in scenarios of hours; set and story share nothing but what they are given. The source
+// has storage, and a pipeline that keeps what it accepts in its memory for five minutes.
 func readings(t *testing.T, options podsim.Options, set func(*scenario), story func(*scenario)) {
 	t.Helper()
 	for name, resume := range map[string]podsim.Resume{
