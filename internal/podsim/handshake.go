@@ -3,7 +3,6 @@ package podsim
 import (
 	"crypto/tls"
 	"encoding/base64"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -277,9 +276,4 @@ func reset(conn net.Conn) {
 		_ = l.SetLinger(0) // without it the peer sees an ordinary end
 	}
 	_ = conn.Close()
-}
-
-// String names the span in errors.
-func (p span) String() string {
-	return fmt.Sprintf("%s to %s", p.from.Format(time.RFC3339), p.to.Format(time.RFC3339))
 }
