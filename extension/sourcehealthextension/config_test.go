@@ -7,6 +7,10 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/config/configauth"
+	"go.opentelemetry.io/collector/config/confighttp"
+	"go.opentelemetry.io/collector/config/configoptional"
+	"go.opentelemetry.io/collector/config/configtls"
 	"go.opentelemetry.io/collector/confmap"
 )
 
@@ -95,4 +99,27 @@ func TestStart_namesAnAddressThatIsTaken(t *testing.T) {
 	err := e.Start(t.Context(), host{})
 	assert.ErrorContains(t, err, "set another http.endpoint for the extension source_health")
 	require.NoError(t, e.Shutdown(t.Context()))
+}
+
+func TestStart_namesWhatTheServerLacks(t *testing.T) {
+	for want, change := range map[string]func(*confighttp.ServerConfig){
+		"http.tls: the page can't be served": func(server *confighttp.ServerConfig) {
+			server.TLS = configoptional.Some(configtls.ServerConfig{Config: configtls.Config{CertFile: "nowhere.pem", KeyFile: "nowhere.pem"}})
+		},
+		"http: the page can't be served": func(server *confighttp.ServerConfig) {
+			server.Auth = configoptional.Some(confighttp.AuthConfig{
+				Config: configauth.Config{AuthenticatorID: component.MustNewID("nowhere")},
+			})
+		},
+	} {
+		config := createDefaultConfig().(*Config)
+		config.HTTP.NetAddr.Endpoint = "127.0.0.1:0"
+		change(&config.HTTP)
+		e := newSourceHealth(settingsOf(t), config)
+		err := e.Start(t.Context(), host{})
+		require.ErrorContains(t, err, want)
+		assert.ErrorContains(t, err, "nowhere")
+		assert.NotContains(t, err.Error(), "http.endpoint", "it is not the address")
+		require.NoError(t, e.Shutdown(t.Context()))
+	}
 }

@@ -93,13 +93,12 @@ func (e *sourceHealth) Start(ctx context.Context, host component.Host) error {
 	listener, err := e.config.HTTP.ToListener(ctx)
 	if err != nil {
 		stop()
-		return fmt.Errorf("http.endpoint: the page can't be served on %s: %w; set another http.endpoint for the extension %s",
-			e.config.HTTP.NetAddr.Endpoint, err, e.settings.ID)
+		return e.listenError(err)
 	}
 	e.server, err = e.config.HTTP.ToServer(ctx, host.GetExtensions(), e.settings.TelemetrySettings, handler)
 	if err != nil {
 		stop()
-		return errors.Join(err, listener.Close())
+		return errors.Join(fmt.Errorf("http: the page can't be served: %w", err), listener.Close())
 	}
 
 	e.stop = stop
@@ -112,6 +111,16 @@ func (e *sourceHealth) Start(ctx context.Context, host component.Host) error {
 	e.running.Go(func() { e.serve(listener, host) })
 	e.settings.Logger.Info("the health of sources is shown", zap.String("address", e.address(listener)))
 	return nil
+}
+
+// listenError says whether it is the address that the page can't be served on, or TLS.
+func (e *sourceHealth) listenError(err error) error {
+	var network *net.OpError
+	if e.config.HTTP.TLS.HasValue() && !errors.As(err, &network) {
+		return fmt.Errorf("http.tls: the page can't be served: %w", err)
+	}
+	return fmt.Errorf("http.endpoint: the page can't be served on %s: %w; set another http.endpoint for the extension %s",
+		e.config.HTTP.NetAddr.Endpoint, err, e.settings.ID)
 }
 
 // serve serves the page until Shutdown.
