@@ -50,7 +50,6 @@ func TestConfigHealth_tellsTheStateOfEachStream(t *testing.T) {
 
 // onPorts moves the pages of a collector to ports that are free.
 func onPorts(health, zpages, metrics string) string {
-	host, port, _ := net.SplitHostPort(metrics)
 	return fmt.Sprintf(`
 extensions:
   health_check:
@@ -58,6 +57,13 @@ extensions:
       endpoint: %s
   zpages:
     endpoint: %s
+`, health, zpages) + metricsOn(metrics)
+}
+
+// metricsOn is the part of a configuration by which a collector serves its metrics at an address.
+func metricsOn(address string) string {
+	host, port, _ := net.SplitHostPort(address)
+	return fmt.Sprintf(`
 service:
   telemetry:
     metrics:
@@ -68,7 +74,7 @@ service:
               prometheus:
                 host: %s
                 port: %s
-`, health, zpages, host, port)
+`, host, port)
 }
 
 // componentStatus is what the health page tells of a component; the receiver adds the attributes.

@@ -161,7 +161,6 @@ func reservedAddress(t *testing.T) string {
 
 // settings aim a configuration that we ship at the rig, with waits that a test can stay for.
 func (r *rig) settings() string {
-	host, port, _ := net.SplitHostPort(r.pages)
 	var types []string
 	for _, eventType := range r.types() {
 		types = append(types, string(eventType))
@@ -192,17 +191,7 @@ exporters:
     sending_queue:
       batch:
         flush_timeout: 500ms
-service:
-  telemetry:
-    metrics:
-      level: normal
-      readers:
-        - pull:
-            exporter:
-              prometheus:
-                host: %s
-                port: %s
-`, r.url, r.caFile, strings.Join(types, ", "), r.unflushed, r.rigOptions.service.Memory, batch, host, port)
+`, r.url, r.caFile, strings.Join(types, ", "), r.unflushed, r.rigOptions.service.Memory, batch) + metricsOn(r.pages)
 }
 
 // stop ends the collector in order.
