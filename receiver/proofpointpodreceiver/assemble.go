@@ -99,10 +99,7 @@ func newStream(set *streamSettings, t podlog.EventType, host component.Host) (*s
 		stop:        set.stop,
 		abort:       set.abort,
 	}
-	live := parts.stream
-	live.intake.look = func(fresh []record.Record, read time.Time) {
-		live.judge(live.pauses.record(fresh, live.clock.at(read)))
-	}
+	parts.stream.intake.look = parts.stream.fresh
 	parts.keeper = &keeper{
 		position: where, open: open, health: health, metrics: metrics, logger: logger, clock: set.clock,
 		flow: set.flow, found: parts.stream.opened, tried: make(chan struct{}),

@@ -294,3 +294,26 @@ func TestRetry_givesUpOnOneStreamOnly(t *testing.T) {
 		s.collects(podlog.Maillog)
 	})
 }
+
+// Some services take the handshake, say in a text frame what is wrong, and close: that is no record, and no recovery.
+func TestRetry_clockGoesOnWhereTheServiceTellsAnErrorInAFrame(t *testing.T) {
+	for name, frames := range map[string][]podsim.Frame{
+		"in JSON":                   {{Text: `{"error":"token has expired","requestId":"1"}`}},
+		"in text":                   {{Text: "internal server error"}},
+		"a record that came before": {{Text: `{"guid":"a","ts":"2026-01-01T00:00:00.000000+0000"}`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			play(t, podsim.Options{SlotHold: -1}, func(s *scenario) {
+				s.config.RetryOnFailure.MaxElapsedTime = 10 * time.Minute
+				s.service.Plan(podsim.Step{Do: podsim.Close, Code: 1008, Frames: frames, Times: -1})
+			}, func(s *scenario) {
+				s.elapse(9 * time.Minute)
+				assert.Less(t, len(s.opened(podlog.Message)), 25, "the service is asked again and again")
+				s.elapse(2 * time.Minute)
+				assert.Equal(t, componentstatus.StatusPermanentError, s.host.last().Status())
+				assert.ErrorContains(t, s.host.last().Err(), "it gave up after 10m0s")
+				assert.Len(t, s.sink.bodies(podlog.Message), 1, "it is handed on all the same, once")
+			})
+		})
+	}
+}
