@@ -1,6 +1,7 @@
 package health
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -58,8 +59,15 @@ func Of(err *podlog.Error, from Origin) Fault {
 		fault.Type = typeOfStatus(err.Status)
 		fault.NewTokenHelps = fault.Type == ThirdPartyConfig && newTokenHelps(err.Status)
 		advice = adviceForStatus(err.Status, from)
+		if isPage(err.Body) {
+			advice += ". The answer is a web page: a proxy or firewall in between may have written it, and not the service"
+		}
 	case podlog.ReasonProxyAuth:
 		fault.Type = ThirdPartyConfig
+		if errors.Is(err, podlog.ErrOtherLogin) {
+			advice = "only Basic authentication (user and password in proxy_url) is possible here: have the proxy let this machine pass without a login, or set proxy_url to one that takes Basic, such as a local proxy that does the other login"
+			break
+		}
 		advice = "the proxy refuses the credentials, or wants some: check user and password in proxy_url (http://user:password@host:port, socks5://user:password@host:port) or in the environment's HTTPS_PROXY"
 	case podlog.ReasonProxy:
 		if err.Status != 0 {
@@ -228,6 +236,12 @@ func newTokenHelps(status int) bool {
 	return status >= 400
 }
 
+// isPage says whether an answer's body is a web page. The service's own are a line of text.
+func isPage(body string) bool {
+	body = strings.ToLower(body)
+	return strings.HasPrefix(body, "<!doctype html") || strings.HasPrefix(body, "<html")
+}
+
 func adviceForStatus(status int, from Origin) string {
 	switch status {
 	case http.StatusBadRequest:
@@ -245,7 +259,7 @@ func adviceForStatus(status int, from Origin) string {
 	}
 	switch {
 	case status >= 300 && status < 400:
-		return "the service has moved: set endpoint to its new address; redirects are not followed, as the token would go with them"
+		return "the service has moved: set endpoint to its new address; redirects are not followed, as the token would go with them. If that is the address of a login page, it is a proxy in between that wants a login"
 	case status >= 400 && status < 500 && typeOfStatus(status) == ThirdPartyConfig:
 		return "the service refuses the request: check endpoint, cluster_id and " + from.token()
 	case status >= 500:

@@ -131,6 +131,32 @@ func TestOf_aRefusedTokenIsNamed(t *testing.T) {
 	}
 }
 
+// A token that was right is not to be replaced because a firewall answers.
+func TestOf_aWebPage(t *testing.T) {
+	const page = "The answer is a web page: a proxy or firewall in between may have written it"
+	for body, want := range map[string]bool{
+		"<!DOCTYPE html><title>Blocked</title>": true,
+		"<html><body>502 Bad Gateway":           true,
+		"<?xml version=\"1.0\"?><Error/>":       false,
+		"Missing or invalid token":              false,
+		"":                                      false,
+	} {
+		message := health.Of(&podlog.Error{Reason: podlog.ReasonStatus, Status: 403, Body: body}, live()).Message
+		assert.Equal(t, want, strings.Contains(message, page), "%q", body)
+		assert.Contains(t, message, "the service refuses the token")
+	}
+}
+
+func TestOf_anotherLoginOfAProxy(t *testing.T) {
+	fault := health.Of(&podlog.Error{
+		Reason: podlog.ReasonProxyAuth, Status: 407, Err: fmt.Errorf("%w: NTLM", podlog.ErrOtherLogin),
+	}, live())
+	assert.Equal(t, health.ThirdPartyConfig, fault.Type)
+	assert.Equal(t, "proxy_auth_407", fault.Label)
+	assert.Contains(t, fault.Message, "another kind of login than Basic: NTLM; only Basic authentication")
+	assert.NotContains(t, fault.Message, "check user and password", "they are not the cause")
+}
+
 func TestFault_ofTheSourceItself(t *testing.T) {
 	cause := errors.New("the cause")
 	for _, test := range []struct {

@@ -180,8 +180,12 @@ func handshakeError(response *http.Response, err error, secrets []string) *Error
 	failed.Reason = ReasonStatus
 	failed.Status = response.StatusCode
 	failed.RetryAfter = retryAfter(response.Header, time.Now())
-	if response.StatusCode == http.StatusSwitchingProtocols || !errors.Is(err, websocket.ErrBadHandshake) {
+	location := response.Header.Get("Location")
+	switch {
+	case response.StatusCode == http.StatusSwitchingProtocols || !errors.Is(err, websocket.ErrBadHandshake):
 		failed.Err = err
+	case response.StatusCode/100 == 3 && location != "":
+		failed.Err = errors.New("to " + excerpt(location, secrets))
 	}
 	if body, readErr := io.ReadAll(io.LimitReader(response.Body, 4*maxExcerpt)); readErr == nil {
 		failed.Body = excerpt(string(body), secrets)

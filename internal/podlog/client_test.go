@@ -101,6 +101,24 @@ func TestClient_tellsEveryAnswer(t *testing.T) {
 	}
 }
 
+func TestClient_saysWhereARedirectPoints(t *testing.T) {
+	for location, want := range map[string]string{
+		"wss://logs.example/v2/stream":                  "wss://logs.example/v2/stream",
+		"/login?back=%2Fv1%2Fstream&was=" + token:       "/login?back=%2Fv1%2Fstream&was=[REDACTED]",
+		"https://a.example/" + strings.Repeat("x", 999): "https://a.example/" + strings.Repeat("x", 182) + "…",
+	} {
+		t.Run(want[:8], func(t *testing.T) {
+			play(t, func(w *world) {
+				w.serve(func(p *peer) {
+					p.request()
+					p.say("HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: " + location + "\r\n\r\n")
+				})
+				assert.EqualError(w.t, w.try(context.Background()), "WebSocket handshake: HTTP 302 Found: to "+want)
+			})
+		})
+	}
+}
+
 // refusal is an answer 401 with a body.
 func refusal(body string) string {
 	return "HTTP/1.1 401 Unauthorized\r\nConnection: close\r\n\r\n" + body

@@ -75,6 +75,7 @@ func connectTunnel(ctx context.Context, conn net.Conn, through *url.URL, target 
 		failed.RetryAfter = retryAfter(response.Header, time.Now())
 		if response.StatusCode == http.StatusProxyAuthRequired {
 			failed.Reason = ReasonProxyAuth
+			failed.Err = otherLogin(response.Header.Values("Proxy-Authenticate"))
 		}
 		if body := response.Body; response.ContentLength > 0 {
 			text, _ := io.ReadAll(io.LimitReader(body, 4*maxExcerpt))
@@ -87,6 +88,29 @@ func connectTunnel(ctx context.Context, conn net.Conn, through *url.URL, target 
 		return failed
 	}
 	return nil
+}
+
+// ErrOtherLogin is why a proxy's ReasonProxyAuth can't be mended by a password: it takes no Basic authentication.
+var ErrOtherLogin = errors.New("the proxy takes another kind of login than Basic")
+
+// otherLogin returns ErrOtherLogin with the kinds that a proxy names in its challenges, if none of them is Basic.
+func otherLogin(challenges []string) error {
+	var kinds []string
+	for _, challenge := range challenges {
+		for part := range strings.SplitSeq(challenge, ",") {
+			kind, parameters, _ := strings.Cut(strings.TrimSpace(part), " ")
+			switch {
+			case strings.EqualFold(kind, "Basic"):
+				return nil
+			case kind != "" && !strings.Contains(kind, "=") && !strings.HasPrefix(parameters, "="):
+				kinds = append(kinds, excerpt(kind, nil)) // else it is a parameter of the kind before
+			}
+		}
+	}
+	if len(kinds) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%w: %s", ErrOtherLogin, strings.Join(kinds, ", "))
 }
 
 // socksTunnel is SOCKS version 5 (RFC 1928), with a user name and password (RFC 1929) if the URL has them. The proxy

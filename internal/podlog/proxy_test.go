@@ -161,6 +161,21 @@ func TestClient_saysWhyAnHTTPProxyDoesNotConnect(t *testing.T) {
 			"HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic\r\nContent-Length: 4\r\n\r\nwho?",
 			podlog.ReasonProxyAuth, "HTTP 407 Proxy Authentication Required (who?)",
 		},
+		"credentials, of kinds that include Basic": {
+			"HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: NTLM\r\n" +
+				"Proxy-Authenticate: Digest realm=\"a, b\", qop=\"auth\", basic realm=\"c\"\r\n\r\n",
+			podlog.ReasonProxyAuth, "HTTP 407 Proxy Authentication Required",
+		},
+		"another kind of login": {
+			"HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Negotiate\r\nProxy-Authenticate: NTLM\r\n\r\n",
+			podlog.ReasonProxyAuth,
+			"HTTP 407 Proxy Authentication Required: the proxy takes another kind of login than Basic: Negotiate, NTLM",
+		},
+		"another kind of login, with parameters": {
+			"HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Digest realm=\"proxy\", qop=\"auth\", nonce = \"x\"\r\n\r\n",
+			podlog.ReasonProxyAuth,
+			"HTTP 407 Proxy Authentication Required: the proxy takes another kind of login than Basic: Digest",
+		},
 		"unreachable": {"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 3\r\n\r\nno\n", podlog.ReasonProxy, "HTTP 502 Bad Gateway (no)"},
 		"forbidden":   {"HTTP/1.1 403 Forbidden\r\n\r\n", podlog.ReasonProxy, "HTTP 403 Forbidden"},
 		"the credentials, echoed": {
