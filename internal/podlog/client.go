@@ -54,19 +54,17 @@ const controlBufferSize = 512
 //
 // The caller has to call [Session.Receive], which closes the session.
 func (c *Client) Open(ctx context.Context, t EventType, auth http.Header) (*Session, error) {
-	return c.try(ctx, c.url(t), auth)
+	return c.try(ctx, c.url(c.query(t)), auth)
 }
 
 // OpenArchive is Open for a session with the archive, from since until to, which the service rounds to whole hours. It
 // takes the slot of a live session with the same token. Receive ends when all is delivered: with ReasonClosed, or, as
 // some clients saw, with ReasonDropped, which can't be told from a drop in the middle.
 func (c *Client) OpenArchive(ctx context.Context, t EventType, auth http.Header, since, to time.Time) (*Session, error) {
-	u := *c.Endpoint
 	query := c.query(t)
 	query.Set("sinceTime", archiveTime(since))
 	query.Set("toTime", archiveTime(to))
-	u.RawQuery = query.Encode()
-	return c.try(ctx, u.String(), auth)
+	return c.try(ctx, c.url(query), auth)
 }
 
 // archiveTime spells a time in the way that needs no escaping in a URL, and that every client's author got to work.
@@ -143,14 +141,18 @@ func (c *Client) open(ctx context.Context, url string, auth http.Header) (*Sessi
 	}, nil
 }
 
-// url is the endpoint with the parameters of a live session: `cid` and `type`, and never a time, which would mean the
-// archive.
-func (c *Client) url(t EventType) string {
+// url is the endpoint with a query. The usual port is left out, as browsers do: the header `Host` has what is here, and
+// some load balancers know the name alone.
+func (c *Client) url(query url.Values) string {
 	u := *c.Endpoint
-	u.RawQuery = c.query(t).Encode()
+	if u.Port() == usualPort(u.Scheme) {
+		u.Host = strings.TrimSuffix(u.Host, ":"+u.Port())
+	}
+	u.RawQuery = query.Encode()
 	return u.String()
 }
 
+// query holds the parameters of a live session: `cid` and `type`, and never a time, which would mean the archive.
 func (c *Client) query(t EventType) url.Values {
 	query := c.Endpoint.Query()
 	query.Set("cid", c.ClusterID)

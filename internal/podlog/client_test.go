@@ -48,6 +48,35 @@ func TestClient_asksForALiveSession(t *testing.T) {
 	})
 }
 
+// Load balancers that look for the service by the header `Host` may not know it with a port.
+func TestClient_namesTheUsualPortToNobody(t *testing.T) {
+	for endpoint, want := range map[string]string{
+		"wss://pod.test:443/v1/stream":      "pod.test",
+		"wss://pod.test/v1/stream":          "pod.test",
+		"wss://pod.test:8443/v1/stream":     "pod.test:8443",
+		"wss://pod.test:80/v1/stream":       "pod.test:80",
+		"wss://[2001:db8::1]:443/v1/stream": "[2001:db8::1]",
+	} {
+		t.Run(endpoint, func(t *testing.T) {
+			playTLS(t, func(w *world) {
+				w.client.TLS = insecure()
+				var err error
+				w.client.Endpoint, err = url.Parse(endpoint)
+				require.NoError(w.t, err)
+				var asked *http.Request
+				w.serve(func(p *peer) {
+					p.secure(w.serving)
+					asked = p.request()
+					p.say("HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")
+				})
+				w.try(context.Background())
+				w.peers.Wait()
+				assert.Equal(w.t, want, asked.Host)
+			})
+		})
+	}
+}
+
 func TestClient_opensASession(t *testing.T) {
 	for name, play := range map[string]func(*testing.T, func(*world)){"ws": play, "wss": playTLS} {
 		t.Run(name, func(t *testing.T) {

@@ -145,12 +145,15 @@ func hostPort(u *url.URL) string {
 	if port := u.Port(); port != "" {
 		return net.JoinHostPort(u.Hostname(), port)
 	}
-	port := "80"
-	switch u.Scheme {
+	return net.JoinHostPort(u.Hostname(), usualPort(u.Scheme))
+}
+
+func usualPort(scheme string) string {
+	switch scheme {
 	case "wss", "https":
-		port = "443"
+		return "443"
 	case "socks5", "socks5h":
-		port = "1080"
+		return "1080"
 	}
-	return net.JoinHostPort(u.Hostname(), port)
+	return "80"
 }

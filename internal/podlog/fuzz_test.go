@@ -82,7 +82,7 @@ type content struct {
 func readSession(t *testing.T, s *script, limit int64) (contents []content, end error) {
 	t.Helper()
 	client := &Client{Endpoint: &url.URL{Scheme: "ws", Host: "service.test"}, MaxRecordSize: limit, Dial: s.dial}
-	session, err := client.open(t.Context(), client.url(Message), nil)
+	session, err := client.open(t.Context(), client.url(client.query(Message)), nil)
 	require.NoError(t, err)
 	for {
 		data, truncated, err := session.messages.next()
