@@ -105,7 +105,7 @@ func (c *Client) open(ctx context.Context, url string, auth http.Header) (*Sessi
 	stop := context.AfterFunc(ctx, conn.abort)
 
 	patient := &patientConn{Conn: conn.top}
-	answer := &answerConn{Conn: patient, in: bufio.NewReaderSize(patient, readBufferSize)}
+	answer := &answerConn{Conn: patient, in: bufio.NewReaderSize(patient, readBufferSize), rest: maxAnswer}
 	dialer := websocket.Dialer{
 		NetDialContext:    func(context.Context, string, string) (net.Conn, error) { return answer, nil },
 		NetDialTLSContext: func(context.Context, string, string) (net.Conn, error) { return answer, nil },

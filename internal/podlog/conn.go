@@ -36,10 +36,19 @@ func (w *wire) last() time.Time { return w.begun.Add(time.Duration(w.lastByte.Lo
 // gorilla, which keeps what it has read, has the answer and none of the frames behind it.
 type answerConn struct {
 	net.Conn
-	in *bufio.Reader
+	in   *bufio.Reader
+	rest int // how many bytes more may be read
 }
 
+// maxAnswer bounds what is read of an answer, a proxy's too: net/http takes memory for all the headers that come.
+const maxAnswer = 1 << 20
+
+var errLongAnswer = errors.New("an answer of more than 1 MiB")
+
 func (c *answerConn) Read(p []byte) (int, error) {
+	if c.rest <= 0 {
+		return 0, errLongAnswer
+	}
 	if _, err := c.in.Peek(1); err != nil {
 		return 0, err
 	}
@@ -47,7 +56,9 @@ func (c *answerConn) Read(p []byte) (int, error) {
 	if end := bytes.IndexByte(line, '\n'); end >= 0 {
 		line = line[:end+1]
 	}
-	return c.in.Read(p[:len(line)])
+	n, err := c.in.Read(p[:len(line)])
+	c.rest -= n
+	return n, err
 }
 
 // errSilent ends a session whose peer sent nothing for too long.

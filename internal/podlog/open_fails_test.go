@@ -241,3 +241,31 @@ func TestClient_saysThatThereIsNoAnswer(t *testing.T) {
 		}
 	}
 }
+
+// What is broken, or wicked, must not fill the memory before the time is up.
+func TestClient_answerWhoseHeadersDoNotEnd(t *testing.T) {
+	for name, proxy := range map[string]string{"service": "", "proxy": "http://proxy.test:3128"} {
+		t.Run(name, func(t *testing.T) {
+			play(t, func(w *world) {
+				if proxy != "" {
+					w.through(proxy)
+				}
+				sent := 0
+				w.serve(func(p *peer) {
+					p.request()
+					p.say("HTTP/1.1 200 OK\r\n")
+					for sent < 100<<20 {
+						n, err := fmt.Fprintf(p, "X-%d: %0999d\r\n", sent, 0)
+						sent += n
+						if err != nil {
+							return
+						}
+					}
+				})
+				w.try(context.Background())
+				w.peers.Wait()
+				assert.Less(w.t, sent, 3<<20)
+			})
+		})
+	}
+}

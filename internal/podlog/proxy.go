@@ -64,7 +64,7 @@ func connectTunnel(ctx context.Context, conn net.Conn, through *url.URL, target 
 		failed.Err = err
 		return failed
 	}
-	reader := bufio.NewReader(conn)
+	reader := bufio.NewReader(io.LimitReader(conn, maxAnswer))
 	response, err := http.ReadResponse(reader, request) //nolint:bodyclose // closing would read it to its end, and the connection is ours
 	if err != nil {
 		failed.Err = quoted(err, hidden)
