@@ -240,7 +240,11 @@ func (s *Service) open(w http.ResponseWriter, r *http.Request, c *session) {
 		CheckOrigin:       func(*http.Request) bool { return true },
 	}
 	// A hijacked answer gets no Date from net/http.
-	conn, err := upgrader.Upgrade(w, r, http.Header{"Date": {s.now().UTC().Format(http.TimeFormat)}})
+	header := http.Header{"Date": {s.now().UTC().Format(http.TimeFormat)}}
+	for k, v := range c.step.Headers {
+		header.Set(k, v)
+	}
+	conn, err := upgrader.Upgrade(w, r, header)
 	if err != nil {
 		c.settle(ending{by: "client gone"})
 		c.over()

@@ -53,7 +53,7 @@ type Step struct {
 	Status int `json:"status,omitempty"`
 	// Body of the answer. Default: the text of the status, for 409 what the real service writes.
 	Body string `json:"body,omitempty"`
-	// Headers of the answer, such as Retry-After.
+	// Headers of the answer, whether it refuses or accepts, such as Retry-After, or a Date that is wrong.
 	Headers map[string]string `json:"headers,omitempty"`
 
 	// Records is after how many records on the wire the session ends.

@@ -10,6 +10,9 @@ const (
 	// it took; one above clockAlarm is worth a warning.
 	clockSlack = 2 * time.Second
 	clockAlarm = time.Minute
+	// One above clockUnbelievable is no time of the service's: a gap that ends by it would be longer than the archive,
+	// or of centuries.
+	clockUnbelievable = 30 * 24 * time.Hour
 )
 
 // clock tells the service's time, in which records and the archive count, by what the service says at handshakes, and

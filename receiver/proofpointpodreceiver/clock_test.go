@@ -74,3 +74,27 @@ func TestClock_differsAtTheFirstStart(t *testing.T) {
 		})
 	}
 }
+
+// The answer that opens a session may have its `Date` from a proxy without a clock. It must not make a gap of decades.
+func TestClock_ofSomebodyWhoHasNone(t *testing.T) {
+	const unbelievable = "the Date of the service's answer is not believed: it is more than 30 days from this machine's clock; correct that, or the clock of the proxy in between"
+	for _, date := range []string{"Thu, 01 Jan 1970 00:00:00 GMT", "Wed, 01 Dec 1999 00:00:00 GMT", "Wed, 02 Feb 2000 00:00:00 GMT", "Fri, 31 Dec 9999 23:59:59 GMT"} {
+		t.Run(date, func(t *testing.T) {
+			readings(t, podsim.Options{}, withSecondToken, func(s *scenario) {
+				s.traffic(time.Minute, 10*time.Second)
+				s.service.Plan(podsim.Step{Headers: map[string]string{"Date": date}})
+				for range 2 {
+					s.service.DropAll(podsim.Drop)
+					s.traffic(time.Minute, 10*time.Second)
+				}
+				assert.Equal(s.t, 1, s.logged(unbelievable))
+				require.NotEmpty(s.t, s.gaps())
+				for _, gap := range s.gaps() {
+					assert.Less(s.t, gap.To.Sub(gap.From), time.Minute)
+				}
+				s.withTraffic(5)
+				s.keepsThePromise(0)
+			})
+		})
+	}
+}

@@ -139,10 +139,7 @@ func (s *stream) begin(session *podlog.Session) {
 	s.health.Is(health.Authenticated)
 	s.metrics.opened(session)
 	s.logger.Info("the service has accepted the handshake", zap.String("state", string(health.Authenticated)))
-	if apart := s.clock.set(session.Date(), session.Opened()); apart != 0 {
-		s.logger.Warn("this machine's clock and the service's differ by more than a minute; gaps are reckoned by the service's",
-			zap.Duration("service_is_ahead_by", apart))
-	}
+	s.setClock(session)
 	if skew, told := s.clock.skew(); told {
 		s.health.ClockIsBehind(skew)
 	}
@@ -151,6 +148,20 @@ func (s *stream) begin(session *podlog.Session) {
 	s.opened(s.position.Begin(now))
 	if paused := s.pauses.ended(now, s.metrics.rate()); paused != nil {
 		s.position.Doubt(*paused)
+	}
+}
+
+// setClock relates our clock to the service's.
+func (s *stream) setClock(session *podlog.Session) {
+	date := session.Date()
+	if apart := date.Sub(session.Opened().Round(0)); !date.IsZero() && apart.Abs() > clockUnbelievable {
+		s.logger.Warn("the Date of the service's answer is not believed: it is more than 30 days from this machine's clock; correct that, or the clock of the proxy in between",
+			zap.Time("date", date))
+		date = time.Time{}
+	}
+	if apart := s.clock.set(date, session.Opened()); apart != 0 {
+		s.logger.Warn("this machine's clock and the service's differ by more than a minute; gaps are reckoned by the service's",
+			zap.Duration("service_is_ahead_by", apart))
 	}
 }
 
