@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"github.com/gorilla/websocket"
 )
 
 // Reason says in one word why a session could not be opened, or ended. It is stable: metrics carry it as an attribute
@@ -99,6 +101,13 @@ func (e *Error) Ended() bool {
 }
 
 func (e *Error) Unwrap() error { return e.Err }
+
+// InOrder says whether a session ended by a close frame without a complaint: code 1000, or none. Others, such as 1001 and
+// 1011, are also what a gateway sends that has lost the service behind it, and with that what was on its way.
+func (e *Error) InOrder() bool {
+	return e.Reason == ReasonClosed &&
+		(e.CloseCode == websocket.CloseNormalClosure || e.CloseCode == websocket.CloseNoStatusReceived)
+}
 
 // Label is the reason with the status or close code that tells it from others of its kind: `status_409`,
 // `closed_1001`, `dropped`.

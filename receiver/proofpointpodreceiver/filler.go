@@ -209,9 +209,7 @@ func (f *filler) openInTurn(w position.Window, auth http.Header) (*podlog.Sessio
 	}
 	for wait := time.Second; ; wait *= 2 {
 		session, err := f.open(w, auth)
-		var failed *podlog.Error
-		taken := errors.As(err, &failed) && failed.Reason == podlog.ReasonStatus && failed.Status == http.StatusConflict
-		if f.ownToken || !taken || time.Now().Add(wait).After(last) || !pause(f.stop, wait) {
+		if f.ownToken || !slotTaken(err) || time.Now().Add(wait).After(last) || !pause(f.stop, wait) {
 			return session, err
 		}
 	}
@@ -241,7 +239,7 @@ func (f *filler) limit(w position.Window) time.Duration {
 // finished notes how a window's reading ended, and says whether the window is done.
 func (f *filler) finished(w position.Window, limit time.Duration, ended error) bool {
 	var why *podlog.Error
-	orderly := errors.As(ended, &why) && why.Reason == podlog.ReasonClosed && (why.CloseCode == 1000 || why.CloseCode == 1005)
+	orderly := errors.As(ended, &why) && why.InOrder()
 	cutOff := f.cutOff || f.stop.Err() != nil || f.mustBeCutOff(w, orderly)
 	done, closed := f.position.WindowRead(w, position.Read{
 		Complete: orderly && !cutOff,

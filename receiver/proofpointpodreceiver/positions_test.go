@@ -2,6 +2,7 @@ package proofpointpodreceiver
 
 import (
 	"context"
+	"strconv"
 	"testing"
 	"time"
 
@@ -45,6 +46,24 @@ func TestPromise_dropsAgainAndAgain(t *testing.T) {
 		s.fills(9)
 		s.keepsThePromise(0)
 	})
+}
+
+// A gateway that loses the service behind it closes for both, whatever the service took for written.
+func TestPromise_closedForTrouble(t *testing.T) {
+	for _, code := range []int{1001, 1008, 1011, 1012, 1013, 1014, 4000} {
+		t.Run(strconv.Itoa(code), func(t *testing.T) {
+			readings(t, podsim.Options{}, func(s *scenario) {
+				s.service.Plan(podsim.Step{Do: podsim.Close, Code: code, Records: 25, Lose: 5, Times: 2})
+			}, func(s *scenario) {
+				for range 10 {
+					s.mails(10)
+					s.elapse(45 * time.Second)
+				}
+				s.fills(9)
+				s.keepsThePromise(0)
+			})
+		})
+	}
 }
 
 // outage ends what sessions there are, and has the service refuse all others until the function that it returns is

@@ -21,6 +21,8 @@ const (
 	healthyAfter = 30 * time.Second
 	// lookInterval is how often a live session is looked after: signs of life noted, a pause begun.
 	lookInterval = time.Second
+	// slotFree is how long after the end of a session in order the service may take to free its slot.
+	slotFree = time.Minute
 	// quietAfter is how long no record may have come, and none have been delivered, before a sign of life means that the
 	// service has none.
 	quietAfter = 10 * time.Second
@@ -51,6 +53,10 @@ type stream struct {
 	session *podlog.Session
 	lookAt  time.Time
 	pausing bool
+
+	// freed is when our last session ended in order, and with it freed its slot; zero: it did not, or the archive has had
+	// the slot since.
+	freed time.Time
 
 	// failing: the health was told of a fault of the service, and not yet of its end.
 	failing bool
@@ -101,6 +107,7 @@ func (s *stream) collect(auth http.Header) error {
 		s.metrics.handshake(err)
 	}
 	if err != nil {
+		s.refused(err)
 		return err
 	}
 	s.begin(session)
@@ -113,7 +120,8 @@ func (s *stream) collect(auth http.Header) error {
 	s.intake.delivery.collecting = false
 
 	var why *podlog.Error
-	orderly := errors.As(ended, &why) && why.Reason == podlog.ReasonClosed
+	closed := errors.As(ended, &why) && why.Reason == podlog.ReasonClosed
+	orderly := closed && (why.InOrder() || s.pausing || s.stop.Err() != nil)
 	// A failed delivery has ended the session itself; what it could not hand on is accounted for.
 	if !errors.Is(ended, errGaveUp) && !errors.Is(ended, errAborted) {
 		if err := s.intake.flush(); err != nil {
@@ -121,6 +129,10 @@ func (s *stream) collect(auth http.Header) error {
 		}
 	}
 	s.position.End(orderly, s.clock.at(session.LastByte()))
+	s.freed = time.Time{}
+	if orderly && !s.pausing {
+		s.freed = time.Now()
+	}
 	s.livedLongEnough()
 	// However the service took our close frame, the slot is free for the archive, or will be; what it has not said in
 	// order is suspected.
@@ -128,6 +140,23 @@ func (s *stream) collect(auth http.Header) error {
 		return errPaused
 	}
 	return ended
+}
+
+// refused looks at why no session was opened. A slot that is still taken a minute after our last session ended in order
+// is another client's, and the service goes on where that ends, not where we did.
+func (s *stream) refused(err error) {
+	if s.freed.IsZero() || time.Since(s.freed) < slotFree || !slotTaken(err) {
+		return
+	}
+	s.freed = time.Time{}
+	s.logger.Warn("another client uses the token: what it is sent is missing here, and is read from the archive when this source collects again")
+	s.position.End(false, s.clock.now())
+}
+
+// slotTaken says whether a session was not opened because there is another of the same token and event type.
+func slotTaken(err error) bool {
+	var failed *podlog.Error
+	return errors.As(err, &failed) && failed.Reason == podlog.ReasonStatus && failed.Status == http.StatusConflict
 }
 
 // begin notes a live session that has been opened.

@@ -1,0 +1,65 @@
+package proofpointpodreceiver
+
+import (
+	"context"
+	"crypto/tls"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/proofpointpod/otelcol/internal/podlog"
+	"github.com/proofpointpod/otelcol/internal/podsim"
+)
+
+// Another client takes the slot right after the service has closed our session in order.
+func TestPromise_anotherClientUsesTheToken(t *testing.T) {
+	oneTokenAndTwo(t, podsim.Options{}, func(s *scenario) {
+		s.state("Collecting")
+		s.traffic(time.Minute, 10*time.Second)
+		ended := s.another()
+		s.service.DropAll(podsim.Close)
+		s.traffic(10*time.Minute, 30*time.Second)
+		assert.Positive(s.t, ended(), "the other client was sent nothing")
+		s.traffic(time.Minute, 10*time.Second)
+		s.state("Collecting")
+		assert.Equal(s.t, 1, s.logged("another client uses the token: what it is sent is missing here, and is read from the archive when this source collects again"))
+		s.withTraffic(12)
+		s.keepsThePromise(0)
+	})
+}
+
+// another has another client of the same token wait for the slot, and take it. It ends when told to, and says how many
+// records it was sent.
+func (s *scenario) another() (end func() int) {
+	endpoint, err := s.config.parsedEndpoint()
+	require.NoError(s.t, err)
+	client := &podlog.Client{
+		Endpoint: endpoint, ClusterID: podsim.ClusterID, TLS: &tls.Config{InsecureSkipVerify: true}, Dial: s.network.DialContext,
+		HandshakeTimeout: time.Minute, Keepalive: podlog.Keepalive{Interval: time.Minute, Timeout: time.Minute}, MaxRecordSize: 1 << 20,
+	}
+	ctx, stop := context.WithCancel(s.t.Context())
+	taken := make(chan int, 1)
+	go func() {
+		sent := &counter{}
+		defer func() { taken <- sent.frames }()
+		for pause(ctx, 50*time.Millisecond) {
+			session, err := client.Open(ctx, podlog.Message, http.Header{"Authorization": {"Bearer " + podsim.Token}})
+			if err == nil {
+				context.AfterFunc(ctx, session.Finish)
+				_ = session.Receive(context.Background(), sent)
+				return
+			}
+		}
+	}()
+	return func() int { stop(); return <-taken }
+}
+
+// counter counts the frames of a session.
+type counter struct{ frames int }
+
+func (c *counter) Frame([]byte, time.Time, bool) error { c.frames++; return nil }
+func (*counter) Due() time.Time                        { return time.Time{} }
+func (*counter) Flush() error                          { return nil }
