@@ -126,7 +126,7 @@ func (e *sourceHealth) listenError(err error) error {
 // serve serves the page until Shutdown.
 func (e *sourceHealth) serve(listener net.Listener, host component.Host) {
 	if err := e.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-		e.settings.Logger.Error("the page is not served any more; the collector goes on", zap.Error(err))
+		e.settings.Logger.Error("the page is not served any more; sources go on. Restart or reload the collector to have it again", zap.Error(err))
 		componentstatus.ReportStatus(host, componentstatus.NewPermanentErrorEvent(fmt.Errorf("serving the page: %w", err)))
 	}
 }

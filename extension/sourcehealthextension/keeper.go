@@ -169,6 +169,6 @@ func (k *keeper) close(ctx context.Context) {
 		}
 	}
 	if err := k.client.Close(ctx); err != nil {
-		k.logger.Warn("closing the storage", zap.Error(err))
+		k.logger.Warn("the storage was not closed in order; what was saved before stays so", zap.Error(err))
 	}
 }

@@ -44,8 +44,8 @@ type Details struct {
 	// EventType is the PoD event type of the stream: message, maillog, audit; empty: the event is of the whole source.
 	EventType string `json:"eventType"`
 	// Since is when it began (RFC 3339), in an event that resolves, and in one that takes the place of another one of its
-	// tracker: the same is still wrong, but for another reason, or more severe. BeganWith is the ErrorInfo of the first of
-	// these, where it is another text.
+	// tracker: the same is still wrong, but for another reason, or more severe. BeganWith is what happened first, where
+	// that was something else.
 	Since     string `json:"since,omitempty"`
 	BeganWith string `json:"beganWith,omitempty"`
 	// Count and LastTime, in an event that resolves: how often it went wrong, and when last (RFC 3339).

@@ -133,8 +133,9 @@ func TestEvent_firstCollectingIsToldOnce(t *testing.T) {
 func TestEvent_anOutageOpensAndIsResolved(t *testing.T) {
 	subscribe(t, message(), func(s *subscriber) {
 		stream := collecting(s)
-		stream.Failing(dropped(), 1, time.Time{})
+		stream.Failing(dropped(), 1, time.Now().Add(90*time.Minute))
 		opened := s.takes("proofpointpod/eu/message/collection UnHealthy Warning ThirdPartyGenericError dropped")[0]
+		assert.Equal(t, "the connection ended"+retried, opened.Details.ErrorInfo)
 		s.elapse(time.Minute)
 		stream.Failing(dropped(), 2, time.Time{})
 		last := time.Now().UTC()
@@ -235,7 +236,7 @@ func TestEvent_anOutageIsOneOpenEventThatSaysWhatIsWrongNow(t *testing.T) {
 		s.elapse(time.Second)
 		stream.Failing(conflict(), 2, time.Time{})
 		second := s.takes("proofpointpod/eu/message/collection UnHealthy Warning ThirdPartyGenericError status_409")[0]
-		assert.Equal(t, "another session", second.Details.ErrorInfo, "what is wrong now")
+		assert.Equal(t, "another session"+retriedForEver, second.Details.ErrorInfo, "what is wrong now, and what becomes of it")
 		assert.Equal(t, began, second.Details.Since)
 		assert.Equal(t, "the connection ended", second.Details.BeganWith)
 
@@ -334,11 +335,12 @@ func TestEvent_waitingForAnotherTokenIsAnError(t *testing.T) {
 	subscribe(t, message(), func(s *subscriber) {
 		stream := s.Stream(podlog.Message)
 		stream.Failing(refused(), 1, time.Time{})
-		s.takes("proofpointpod/eu/message/collection UnHealthy Error ThirdPartyConfigError status_401")
+		event := s.takes("proofpointpod/eu/message/collection UnHealthy Error ThirdPartyConfigError status_401")[0]
+		assert.Contains(t, event.Details.ErrorInfo, ". It goes on by itself when there is another token")
 		stream.Is(health.Collecting)
 		stream.ServiceWell()
 		s.elapse(time.Minute)
-		event := s.takes("proofpointpod/eu/message/collection Healthy Info Collecting status_401")[0]
+		event = s.takes("proofpointpod/eu/message/collection Healthy Info Collecting status_401")[0]
 		assert.Contains(t, event.Details.ErrorInfo, "it was: the service refuses the token", "the first good news resolves, too")
 		stream.Is(health.Collecting)
 		s.takes()
@@ -392,19 +394,29 @@ func TestEvent_gaps(t *testing.T) {
 	subscribe(t, message(), func(s *subscriber) {
 		stream := collecting(s)
 		from := time.Date(2026, 1, 12, 12, 10, 0, 0, time.UTC)
-		stream.Gaps(0, time.Time{})
-		stream.Gaps(1, from)
-		stream.Gaps(2, from)
-		stream.Gaps(2, from)
+		stream.Gaps(0, time.Time{}, true)
+		stream.Gaps(1, from, true)
+		stream.Gaps(2, from, true)
+		stream.Gaps(2, from, true)
 		event := s.takes("proofpointpod/eu/message/gaps UnHealthy Warning ThirdPartyGenericError gaps_open")[0]
-		assert.Contains(t, event.Details.ErrorInfo, "gaps open: 1, the oldest from 2026-01-12T12:10:00Z")
+		assert.Contains(t, event.Details.ErrorInfo, "gaps open: 1, the oldest from 2026-01-12T12:10:00Z. Nothing is to be done")
 		assert.Equal(t, 2, s.Report().Streams[0].Repeats[event.EventID].Count)
-		stream.Gaps(1, from)
+		stream.Gaps(1, from, true)
 		s.elapse(time.Minute)
 		s.takes()
-		stream.Gaps(0, time.Time{})
+		stream.Gaps(0, time.Time{}, true)
 		s.elapse(time.Minute)
 		s.takes("proofpointpod/eu/message/gaps Healthy Warning ThirdPartyGenericError gaps_open")
+	})
+}
+
+// Who has switched the archive off is not told to wait for it.
+func TestEvent_gapsThatAreNotFilled(t *testing.T) {
+	subscribe(t, message(), func(s *subscriber) {
+		s.Stream(podlog.Message).Gaps(1, time.Now(), false)
+		event := s.takes("proofpointpod/eu/message/gaps UnHealthy Warning ThirdPartyGenericError gaps_open")[0]
+		assert.Contains(t, event.Details.ErrorInfo, "backfill.enabled is false")
+		assert.NotContains(t, event.Details.ErrorInfo, "Nothing is to be done")
 	})
 }
 
@@ -642,7 +654,7 @@ func TestReport(t *testing.T) {
 		assert.Equal(t, failed, report.Streams[0].Since, "an attempt more is no change")
 		deadline := failed.Add(90 * time.Minute)
 		assert.Equal(t, &health.RetryReport{Attempt: 4, Deadline: &deadline}, report.Streams[0].Retry)
-		assert.Equal(t, []string{"the connection ended", diskFull().Message}, report.Streams[0].Errors)
+		assert.Equal(t, []string{"the connection ended", diskFull().Text()}, report.Streams[0].Errors)
 		assert.Equal(t, health.Collecting, report.Streams[1].State)
 		assert.Equal(t, failed.Add(-time.Minute), report.Streams[1].Since)
 		assert.Nil(t, report.Streams[1].Retry)
@@ -691,10 +703,10 @@ func TestReport_whatIsDiscardedIsSaidOnce(t *testing.T) {
 		stream.Failing(fault, 0, time.Time{})
 		report := s.Report().Streams[0]
 		assert.Equal(t, health.Error, report.State)
-		assert.Equal(t, []string{fault.Message}, report.Errors)
+		assert.Equal(t, []string{fault.Text()}, report.Errors)
 		assert.Nil(t, report.Retry)
 
 		stream.Is(health.Collecting)
-		assert.Equal(t, []string{fault.Message}, s.Report().Streams[0].Errors, "for a day")
+		assert.Equal(t, []string{fault.Text()}, s.Report().Streams[0].Errors, "for a day")
 	})
 }

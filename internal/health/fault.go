@@ -1,6 +1,7 @@
 package health
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -36,8 +37,32 @@ type Fault struct {
 	Status int
 	// Message says what happened and what the user can do.
 	Message string
+	// Outlook says what becomes of it by itself, in a sentence of its own. Empty: that is said elsewhere.
+	Outlook string
 	// NewTokenHelps: a fault of ThirdPartyConfig that other credentials can mend.
 	NewTokenHelps bool
+}
+
+// Text is all that the user is told of it.
+func (f Fault) Text() string {
+	if f.Outlook == "" {
+		return f.Message
+	}
+	return f.Message + ". " + f.Outlook
+}
+
+// retried is a fault with what becomes of it by itself until a deadline, or for as long as it takes if that is zero.
+func (f Fault) retried(deadline time.Time) Fault {
+	switch {
+	case f.Outlook != "": // it says so itself
+	case f.Type == ThirdPartyConfig:
+		f.Outlook = "It goes on by itself when there is another token"
+	case deadline.IsZero():
+		f.Outlook = "It is tried again by itself, for as long as it takes"
+	default:
+		f.Outlook = "It is tried again by itself; should it give up, an error says so"
+	}
+	return f
 }
 
 // The labels of losses for good.
@@ -94,11 +119,11 @@ func Of(err *podlog.Error, from Origin) Fault {
 	case podlog.ReasonHandshake:
 		advice = "the connection ended before the service answered: check that endpoint is the PoD Log Service and that a proxy in between lets WebSockets pass"
 	case podlog.ReasonSilent:
-		advice = "the connection is dead or the service hangs; a new session is opened"
+		advice = "the connection is dead, or the service hangs: a new session is opened. If it happens again and again, look for a proxy or firewall that ends idle connections"
 	case podlog.ReasonProtocol:
-		advice = "something in between may have changed the data; a new session is opened"
+		advice = "something in between may have changed the data: a new session is opened"
 	default: // closed, dropped: usual for this service
-		advice = "a new session is opened and goes on where the service says this one ended"
+		advice = "a new session is opened and goes on where the service says this one ended. If it happens every few minutes, look for a proxy or firewall that ends connections"
 	}
 	fault.Message = fmt.Sprintf("%v; %s", err, advice)
 	return fault
@@ -137,7 +162,8 @@ func Authenticator(err error) Fault {
 func PipelineRefuses(err error) Fault {
 	return Fault{
 		Type: FirstPartyGeneric, Label: "pipeline_refuses",
-		Message: fmt.Sprintf("the pipeline refuses records: %s; check the exporters and their backends, and memory_limiter. Nothing is lost meanwhile: the same batch is tried again, and the service keeps what comes after it", brief(err)),
+		Message: fmt.Sprintf("the pipeline refuses records: %s; check the exporters and their backends, and memory_limiter", brief(err)),
+		Outlook: "Nothing is lost meanwhile: the same batch is tried again, and the service keeps what comes after it",
 	}
 }
 
@@ -146,6 +172,7 @@ func PipelineDiscards(err error) Fault {
 	return Fault{
 		Type: FirstPartyGeneric, Label: labelDiscards,
 		Message: fmt.Sprintf("the pipeline refuses a batch for good, and its records are lost: %s; check the processors and exporters that this names", brief(err)),
+		Outlook: "It goes on with the next batch",
 	}
 }
 
@@ -153,7 +180,8 @@ func PipelineDiscards(err error) Fault {
 func PipelineBlocks(so time.Duration) Fault {
 	return Fault{
 		Type: FirstPartyGeneric, Label: "pipeline_blocks",
-		Message: fmt.Sprintf("the pipeline has neither accepted nor refused a batch for %v; check the exporters, their queues and their backends. Nothing is lost meanwhile: the service keeps what comes after this batch", so),
+		Message: fmt.Sprintf("the pipeline has neither accepted nor refused a batch for %v; check the exporters, their queues and their backends", so),
+		Outlook: "Nothing is lost meanwhile: the service keeps what comes after this batch",
 	}
 }
 
@@ -161,7 +189,8 @@ func PipelineBlocks(so time.Duration) Fault {
 func StorageFails(err error) Fault {
 	return Fault{
 		Type: FirstPartyGeneric, Label: "storage_fails",
-		Message: fmt.Sprintf("the position is not saved: %s; check the storage extension, its directory, and the space there. Records keep flowing, and it is tried again; a restart meanwhile repeats records", brief(err)),
+		Message: fmt.Sprintf("the position is not saved: %s; check the storage extension, its directory, and the space there", brief(err)),
+		Outlook: "Records keep flowing, and it is tried again by itself; a restart meanwhile repeats records",
 	}
 }
 
@@ -173,10 +202,11 @@ func SecondTokenNeeded(reason string) Fault {
 	}
 }
 
-// FillFails is the fault of an archive that can't be read.
+// FillFails is the fault of an archive that can't be read. It is tried again, unless the fault's outlook is another.
 func FillFails(fault Fault) Fault {
 	fault.Label = "backfill_" + fault.Label
 	fault.Message = "the archive can't be read, gaps stay open: " + fault.Message
+	fault.Outlook = cmp.Or(fault.Outlook, "It is tried again by itself, and live records keep coming")
 	return fault
 }
 
@@ -184,7 +214,7 @@ func FillFails(fault Fault) Fault {
 func Unrecoverable(from, to time.Time) Fault {
 	return Fault{
 		Type: ThirdPartyGeneric, Label: labelUnrecoverable,
-		Message: fmt.Sprintf("records that reached the service from %s to %s may be missing for good: the archive keeps 30 days",
+		Message: fmt.Sprintf("records that reached the service from %s to %s may be missing for good: the archive keeps 30 days. Tell those who rely on them: nothing brings them back",
 			from.UTC().Format(time.RFC3339), to.UTC().Format(time.RFC3339)),
 	}
 }
@@ -201,16 +231,21 @@ func RecordsInvalid() Fault {
 func RecordsCut() Fault {
 	return Fault{
 		Type: FirstPartyGeneric, Label: "records_truncated",
-		Message: "records came that are longer than max_record_size: they are cut and marked proofpointpod.problem=truncated; raise max_record_size",
+		Message: "records came that are longer than max_record_size: what is beyond it is lost, the rest is handed on, marked proofpointpod.problem=truncated; raise max_record_size",
 	}
 }
 
-// gapsOpen is the fault of gaps: so many are open, the oldest from a time on.
-func gapsOpen(open int, oldest time.Time) Fault {
+// gapsOpen is the fault of gaps: so many are open, the oldest from a time on. backfill: they are read from the archive.
+func gapsOpen(open int, oldest time.Time, backfill bool) Fault {
+	outlook := "Nothing is to be done: the archive is read as soon as it has them"
+	if !backfill {
+		outlook = "They stay open, as backfill.enabled is false: set it to true to have them read from the archive"
+	}
 	return Fault{
 		Type: ThirdPartyGeneric, Label: "gaps_open",
-		Message: fmt.Sprintf("records may have been missed; gaps open: %d, the oldest from %s. Nothing is to be done where backfill is enabled: the archive is read as soon as it has them",
+		Message: fmt.Sprintf("records may have been missed; gaps open: %d, the oldest from %s",
 			open, oldest.UTC().Format(time.RFC3339)),
+		Outlook: outlook,
 	}
 }
 
@@ -253,9 +288,9 @@ func adviceForStatus(status int, from Origin) string {
 	case http.StatusProxyAuthRequired:
 		return "a proxy wants credentials: write user and password into proxy_url"
 	case http.StatusConflict:
-		return "another session uses this token: the service allows one session for each token and event type. If this source was cut off or restarted just now, its old session still holds the slot and frees it by itself; otherwise stop the other client, or use another token. It is tried again"
+		return "another session uses this token: the service allows one session for each token and event type. If this source was cut off or restarted just now, its old session still holds the slot and frees it by itself; otherwise stop the other client, or use another token"
 	case http.StatusTooManyRequests:
-		return "the service asks for fewer attempts; it is tried again when the service allows"
+		return "the service asks for fewer attempts: the next one waits for as long as it says"
 	}
 	switch {
 	case status >= 300 && status < 400:
@@ -263,8 +298,8 @@ func adviceForStatus(status int, from Origin) string {
 	case status >= 400 && status < 500 && typeOfStatus(status) == ThirdPartyConfig:
 		return "the service refuses the request: check endpoint, cluster_id and " + from.token()
 	case status >= 500:
-		return "the service, or a proxy before it, has trouble; it is tried again"
+		return "the service, or a proxy before it, has trouble. If it lasts, see Proofpoint's status page"
 	default:
-		return "this is no answer of a WebSocket service: check endpoint and the proxy; it is tried again"
+		return "this is no answer of a WebSocket service: check endpoint and the proxy"
 	}
 }

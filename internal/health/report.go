@@ -42,7 +42,7 @@ func (s *Stream) report() StreamReport {
 		}
 	}
 	for _, fault := range s.faults() {
-		report.Errors = append(report.Errors, fault.Message)
+		report.Errors = append(report.Errors, fault.Text()) // of attempts, Retry tells
 	}
 	for _, notice := range s.source.notices(s, records, lost) {
 		if !slices.Contains(report.Errors, notice) { // a batch that is discarded is in the state, too

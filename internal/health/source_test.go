@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -75,6 +76,12 @@ func message() []podlog.EventType { return []podlog.EventType{podlog.Message} }
 func both() []podlog.EventType { return []podlog.EventType{podlog.Message, podlog.Maillog} }
 
 // refused and dropped are two faults.
+// What is told of a fault that is tried again, behind it.
+const (
+	retried        = ". It is tried again by itself; should it give up, an error says so"
+	retriedForEver = ". It is tried again by itself, for as long as it takes"
+)
+
 func refused() health.Fault {
 	return health.Fault{Type: health.ThirdPartyConfig, Label: "status_401", Status: 401, Message: "the service refuses the token"}
 }
@@ -162,7 +169,7 @@ func TestSource_tellsAFaultThatMayPass(t *testing.T) {
 
 		event := s.last(3)
 		assert.Equal(s.t, componentstatus.StatusRecoverableError, event.Status())
-		require.EqualError(s.t, event.Err(), "message: another session")
+		require.EqualError(s.t, event.Err(), "message: another session"+retried)
 		assert.Equal(s.t, health.Error, s.Stream(podlog.Message).State())
 		assert.Equal(s.t, map[string]any{
 			"state":                     "Error",
@@ -180,7 +187,7 @@ func TestSource_tellsAFaultThatMayPass(t *testing.T) {
 					"http.response.status_code": int64(409),
 					"retry.attempt":             int64(3),
 					"retry.deadline":            "2000-01-01T01:30:00Z",
-					"error":                     "another session",
+					"error":                     "another session" + retried,
 				},
 			},
 		}, attributes(event))
@@ -205,7 +212,7 @@ func TestSource_saysNoMoreOfAFaultThanThereIs(t *testing.T) {
 				"state":        "Error",
 				"error.type":   "ThirdPartyGeneric",
 				"health_event": "ThirdPartyGenericError",
-				"error":        "the connection ended",
+				"error":        "the connection ended" + retriedForEver,
 			}},
 		}, attributes(s.last(2)))
 	})
@@ -223,7 +230,7 @@ func TestSource_goesOnWhileOneOfItsStreamsCan(t *testing.T) {
 		s.Stream(podlog.Maillog).Failing(dropped(), 7, time.Time{})
 		event = s.last(4)
 		assert.Equal(s.t, componentstatus.StatusRecoverableError, event.Status(), "one still tries")
-		require.EqualError(s.t, event.Err(), "message: the service refuses the token; maillog: the connection ended")
+		require.EqualError(s.t, event.Err(), "message: the service refuses the token; maillog: the connection ended"+retriedForEver)
 		assert.Equal(s.t, "ThirdPartyConfig", attributes(event)["error.type"], "the one that quit is worse off")
 		assert.Equal(s.t, int64(401), attributes(event)["http.response.status_code"])
 		assert.Equal(s.t, int64(1), attributes(event)["retry.attempt"])
@@ -308,7 +315,7 @@ func TestSource_keepsTheOrderOfEachStream(t *testing.T) {
 		}
 		streams.Wait()
 		event := s.last(1 + len(podlog.EventTypes())*changes)
-		require.EqualError(s.t, event.Err(), fmt.Sprintf("message: %[1]d; maillog: %[1]d; audit: %[1]d", changes))
+		require.EqualError(s.t, event.Err(), fmt.Sprintf("message: %[1]d%[2]s; maillog: %[1]d%[2]s; audit: %[1]d%[2]s", changes, retriedForEver))
 
 		newest := map[string]int{}
 		for i, event := range s.events() {
@@ -317,7 +324,7 @@ func TestSource_keepsTheOrderOfEachStream(t *testing.T) {
 				if !failed {
 					continue
 				}
-				n, err := strconv.Atoi(text)
+				n, err := strconv.Atoi(strings.TrimSuffix(text, retriedForEver))
 				require.NoError(s.t, err)
 				require.GreaterOrEqual(s.t, n, newest[stream], "event %d, stream %s", i, stream)
 				newest[stream] = n

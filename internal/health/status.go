@@ -97,8 +97,11 @@ func (s *Stream) faults() []Fault {
 // errorText says all that is wrong with the stream, empty if nothing is.
 func (s *Stream) errorText() string {
 	var messages []string
-	for _, fault := range s.faults() {
-		messages = append(messages, fault.Message)
+	for i, fault := range s.faults() {
+		if i == 0 && s.status.state == Error && !s.status.quit {
+			fault = fault.retried(s.status.deadline)
+		}
+		messages = append(messages, fault.Text())
 	}
 	return strings.Join(messages, "; ")
 }

@@ -70,6 +70,7 @@ func (s *Stream) Is(state State) {
 func (s *Stream) Failing(fault Fault, attempt int, deadline time.Time) {
 	s.source.change(func() {
 		s.enter(status{state: Error, fault: fault, attempt: attempt, deadline: deadline})
+		fault = fault.retried(deadline)
 		switch {
 		case fault.Type == ThirdPartyConfig: // it waits for the user
 			s.wrong(collection, SeverityError, fault)
@@ -116,11 +117,11 @@ func (s *Stream) Clear(kind Trouble) {
 	})
 }
 
-// Gaps notes how many gaps are open, and the beginning of the oldest.
-func (s *Stream) Gaps(open int, oldest time.Time) {
+// Gaps notes how many gaps are open, the beginning of the oldest, and whether they are read from the archive.
+func (s *Stream) Gaps(open int, oldest time.Time, backfill bool) {
 	s.source.change(func() {
 		if open > s.gaps {
-			s.wrong(gaps, SeverityWarning, gapsOpen(open, oldest))
+			s.wrong(gaps, SeverityWarning, gapsOpen(open, oldest, backfill))
 		}
 		if open == 0 {
 			s.well(gaps)

@@ -102,6 +102,7 @@ type spell struct {
 	// keys are what it stands for: its own, and those of events of the same severity whose place it has taken. Two
 	// reasons that alternate would otherwise be an event each time.
 	keys    []string
+	message string // what happened, without what becomes of it
 	event   Event
 	repeats RepeatReport
 }
@@ -111,8 +112,8 @@ func (s *spell) follows(before *spell) {
 	s.repeats.Count += before.repeats.Count
 	first, now := before.event.Details, &s.event.Details
 	now.Since = cmp.Or(first.Since, before.event.EventTime.Format(time.RFC3339))
-	now.BeganWith = cmp.Or(first.BeganWith, first.ErrorInfo)
-	if now.BeganWith == now.ErrorInfo { // a token that expires sooner
+	now.BeganWith = cmp.Or(first.BeganWith, before.message)
+	if now.BeganWith == s.message { // a token that expires sooner, or a stream that has given up
 		now.BeganWith = ""
 	}
 	if before.event.SeverityLevel == s.event.SeverityLevel {
@@ -157,11 +158,11 @@ func (s *Source) wrong(t *tracker, severity string, fault Fault, times int) {
 	event.SeverityLevel = severity
 	event.Status = UnHealthy
 	event.Details.Error = fault.Label
-	event.Details.ErrorInfo = fault.Message
+	event.Details.ErrorInfo = fault.Text()
 	if fault.Status != 0 {
 		event.Details.ErrorCode = strconv.Itoa(fault.Status)
 	}
-	one := &spell{keys: []string{key}, event: event, repeats: RepeatReport{Count: times, LastTime: now.UTC()}}
+	one := &spell{keys: []string{key}, message: fault.Message, event: event, repeats: RepeatReport{Count: times, LastTime: now.UTC()}}
 	if len(t.open) > 0 && t.subject.lasts() {
 		one.follows(t.open[0])
 		t.open = t.open[:0]
@@ -216,7 +217,7 @@ func (s *Source) resolve(t *tracker, why string) {
 	event.EventID = rand.Text()
 	event.EventTime = time.Now().UTC()
 	event.Status = Healthy
-	event.Details.ErrorInfo = why + "; it was: " + newest.event.Details.ErrorInfo
+	event.Details.ErrorInfo = why + "; it was: " + newest.message
 	event.Details.Since = cmp.Or(newest.event.Details.Since, t.open[0].event.EventTime.Format(time.RFC3339))
 	event.Details.Count = strconv.Itoa(count)
 	event.Details.LastTime = last.Format(time.RFC3339)

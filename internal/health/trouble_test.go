@@ -37,7 +37,7 @@ func TestStream_goesOnWithATrouble(t *testing.T) {
 					"state":        "Collecting",
 					"error.type":   "FirstPartyGeneric",
 					"health_event": "FirstPartyGenericError",
-					"error":        diskFull().Message,
+					"error":        diskFull().Text(),
 				},
 				"maillog": map[string]any{"state": "Collecting"},
 			},
@@ -85,7 +85,7 @@ func TestStream_failsWithATrouble(t *testing.T) {
 		event := s.last(3)
 		assert.Equal(s.t, "ThirdPartyGeneric", attributes(event)["error.type"])
 		assert.Equal(s.t, int64(2), attributes(event)["retry.attempt"])
-		require.ErrorContains(s.t, event.Err(), "message: the connection ended; the position is not saved")
+		require.ErrorContains(s.t, event.Err(), "message: the connection ended"+retriedForEver+"; the position is not saved")
 
 		stream.Is(health.Collecting)
 		event = s.last(4)
@@ -101,22 +101,22 @@ func TestStream_tellsOfOpenGaps(t *testing.T) {
 	watch(t, both(), func(s *source) {
 		from := time.Date(2026, 1, 12, 12, 10, 0, 5, time.FixedZone("", 3600))
 		stream := s.Stream(podlog.Message)
-		stream.Gaps(0, time.Time{})
+		stream.Gaps(0, time.Time{}, true)
 		s.last(1)
-		stream.Gaps(2, from)
+		stream.Gaps(2, from, true)
 		event := s.last(2)
 		assert.Equal(s.t, componentstatus.StatusOK, event.Status(), "a gap is no error: it is being filled")
 		assert.Equal(s.t, map[string]any{
 			"state": "Initialized", "gaps.open": int64(2), "gaps.oldest": "2026-01-12T11:10:00Z",
 		}, attributes(event)["streams"].(map[string]any)["message"])
-		stream.Gaps(2, from)
+		stream.Gaps(2, from, true)
 		s.last(2)
-		stream.Gaps(2, from.Add(time.Hour))
+		stream.Gaps(2, from.Add(time.Hour), true)
 		s.last(3)
 		stream.Failing(dropped(), 1, time.Time{})
 		event = s.last(4)
 		assert.Equal(s.t, int64(2), attributes(event)["gaps.open"], "they are still open")
-		stream.Gaps(0, time.Time{})
+		stream.Gaps(0, time.Time{}, true)
 		assert.NotContains(s.t, attributes(s.last(5)), "gaps.open")
 	})
 }
@@ -166,7 +166,7 @@ func TestStream_saysNothingOfTroublesOnceItStops(t *testing.T) {
 		stream := s.Stream(podlog.Message)
 		stream.Trouble(health.StorageTrouble, diskFull())
 		stream.Clear(health.StorageTrouble)
-		stream.Gaps(3, time.Now())
+		stream.Gaps(3, time.Now(), true)
 		stream.Lost(diskFull())
 		synctest.Wait()
 		<-s.Done()

@@ -96,6 +96,7 @@ func newStream(set *streamSettings, t podlog.EventType, host component.Host) (*s
 		clock:       set.clock,
 		outage:      newOutage(config.RetryOnFailure),
 		since:       config.since,
+		backfill:    config.Backfill.Enabled,
 		stop:        set.stop,
 		abort:       set.abort,
 	}

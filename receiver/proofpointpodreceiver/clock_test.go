@@ -10,7 +10,7 @@ import (
 	"github.com/proofpointpod/otelcol/internal/podsim"
 )
 
-const clocksDiffer = "this machine's clock and the service's differ by more than a minute; gaps are reckoned by the service's"
+const clocksDiffer = "this machine's clock and the service's differ by more than a minute: check this machine's time synchronisation. Nothing is lost by it, as gaps are reckoned by the service's"
 
 func TestClock_differsByHours(t *testing.T) {
 	for name, skew := range map[string]time.Duration{"ahead": 5 * time.Hour, "behind": -5 * time.Hour} {

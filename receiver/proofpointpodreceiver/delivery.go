@@ -230,10 +230,10 @@ func (d *delivery) refused(fault health.Fault, count int) (time.Duration, error)
 	wait, giveUp := d.outage.failed(time.Now(), 0)
 	d.faulty = true
 	if giveUp {
-		fault.Message += ". " + gaveUp(d.outage)
+		fault.Outlook = gaveUp(d.outage)
 		d.health.Quit(fault, d.outage.attempts)
 		d.logger.Error("not collecting any more",
-			zap.String("error", fault.Message), zap.String("error.type", string(fault.Type)))
+			zap.String("error", fault.Text()), zap.String("error.type", string(fault.Type)))
 		return 0, errGaveUp
 	}
 	if d.aside {
@@ -242,7 +242,7 @@ func (d *delivery) refused(fault health.Fault, count int) (time.Duration, error)
 		d.health.Failing(fault, d.outage.attempts, d.outage.deadline())
 	}
 	d.logger.Warn("a batch is held until the pipeline accepts it; nothing is read meanwhile",
-		zap.String("error", fault.Message),
+		zap.String("error", fault.Text()),
 		zap.String("error.type", string(fault.Type)),
 		zap.Int("records", count),
 		zap.Int("attempt", d.outage.attempts),
@@ -306,7 +306,7 @@ func (d *delivery) discard(records []record.Record, err error) {
 	first := d.discarded == 0
 	if first { // one line for a run of them, and one at its end
 		d.logger.Error("the pipeline refuses records for good",
-			zap.String("error", fault.Message), zap.String("error.type", string(fault.Type)), zap.Int("records", len(records)))
+			zap.String("error", fault.Text()), zap.String("error.type", string(fault.Type)), zap.Int("records", len(records)))
 	}
 	d.discarded += len(records)
 	// The pipeline answers, so its outage, if there was one, is over.

@@ -192,7 +192,7 @@ func TestDelivery_givesUpAfter90Minutes(t *testing.T) {
 				event := s.host.last()
 				assert.Equal(t, componentstatus.StatusPermanentError, event.Status())
 				assert.Equal(t, "FirstPartyGeneric", attr(event, "error.type"))
-				require.ErrorContains(s.t, event.Err(), "it gave up after 1h30m0s")
+				require.ErrorContains(s.t, event.Err(), "It gave up after 1h30m0s")
 				require.ErrorContains(s.t, event.Err(), "reload the collector")
 				s.until("the slot is free", func() bool { return s.service.Live(podlog.Message) == 0 })
 				offers := s.sink.offers()

@@ -162,7 +162,7 @@ func (l *eventLog) dropAll() {
 
 func (l *eventLog) drop(count int, why error) {
 	l.dropped(count)
-	l.logger.Warn("health events are not sent down the pipeline", zap.Int("events", count), zap.Error(why))
+	l.logger.Warn("health events are not sent down the pipeline, and are dropped; the log tells of the same", zap.Int("events", count), zap.Error(why))
 }
 
 // logs is an event as a log record: the event's JSON as body, and no attributes.

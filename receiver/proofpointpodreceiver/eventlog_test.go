@@ -163,7 +163,7 @@ func TestEventLog_aPipelineThatHoldsAnEventHoldsNoRecord(t *testing.T) {
 		s.service.Generate(podlog.Message, 500)
 		s.collects(podlog.Message)
 		assert.LessOrEqual(t, s.stops(s.t.Context()), 11*time.Second)
-		assert.Equal(t, 1, s.logged("health events are not sent down the pipeline"))
+		assert.Equal(t, 1, s.logged("health events are not sent down the pipeline, and are dropped; the log tells of the same"))
 	})
 }
 
@@ -186,7 +186,7 @@ func TestEventLog_aPipelineThatHoldsAnEventForGood(t *testing.T) {
 		}
 		assert.LessOrEqual(t, s.stops(s.t.Context()), 11*time.Second)
 		assert.Equal(t, map[string]float64{"": 6}, s.dropped())
-		assert.Equal(t, 1, s.logged("health events are not sent down the pipeline"), "once for all of them")
+		assert.Equal(t, 1, s.logged("health events are not sent down the pipeline, and are dropped; the log tells of the same"), "once for all of them")
 	})
 }
 
@@ -222,7 +222,7 @@ func TestEventLog_givesUpAsRetryOnFailureSays(t *testing.T) {
 		assert.Nil(t, s.metric(metricEventsDropped))
 		s.elapse(2 * time.Minute)
 		assert.Equal(t, map[string]float64{"": 1}, s.dropped())
-		assert.Equal(t, 1, s.logged("health events are not sent down the pipeline"))
+		assert.Equal(t, 1, s.logged("health events are not sent down the pipeline, and are dropped; the log tells of the same"))
 
 		s.sink.answers(nil)
 		s.service.Push(podlog.Message, []byte("no JSON"))

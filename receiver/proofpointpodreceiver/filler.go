@@ -323,8 +323,8 @@ func (f *filler) failed(err error) {
 	fault, retryAfter := faultOf(err, f.credentials.origin)
 	if f.ownToken && fault.Type == health.ThirdPartyConfig && fault.NewTokenHelps {
 		f.refused = true
-		fault.Message += ". It is not tried again: correct backfill.api_secret, and restart or reload the collector"
-		f.logger.Error("gaps can't be filled", zap.String("error", fault.Message))
+		fault.Outlook = "It is not tried again: correct backfill.api_secret, and restart or reload the collector. Live records keep coming"
+		f.logger.Error("gaps can't be filled", zap.String("error", fault.Text()))
 		f.health.Trouble(health.BackfillTrouble, health.FillFails(fault))
 		return
 	}
@@ -347,16 +347,17 @@ func (f *filler) wait(atLeast time.Duration) time.Duration {
 
 // showGaps tells the health how many gaps are open.
 func (f *filler) showGaps() {
-	showGaps(f.health, f.position)
+	showGaps(f.health, f.position, true)
 }
 
-func showGaps(h *health.Stream, p *position.Position) {
+// showGaps tells the health how many gaps are open. backfill: they are read from the archive.
+func showGaps(h *health.Stream, p *position.Position, backfill bool) {
 	open := p.Gaps()
 	if len(open) == 0 {
-		h.Gaps(0, time.Time{})
+		h.Gaps(0, time.Time{}, backfill)
 		return
 	}
-	h.Gaps(len(open), open[0].From)
+	h.Gaps(len(open), open[0].From, backfill)
 }
 
 // Frame implements [podlog.Handler].

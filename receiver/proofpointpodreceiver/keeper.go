@@ -157,7 +157,7 @@ func (k *keeper) settle(err error) {
 		return
 	}
 	k.failing = true
-	k.logger.Warn("the position is not saved; records keep flowing", zap.String("error", fault.Message))
+	k.logger.Warn("the position is not saved; records keep flowing", zap.String("error", fault.Text()))
 }
 
 // close saves for the last time and closes the client. The stream has ended. Unless that was orderly, the next process
@@ -175,6 +175,6 @@ func (k *keeper) close(ctx context.Context, orderly bool) {
 		}
 	}
 	if err := k.client.Close(ctx); err != nil {
-		k.logger.Warn("closing the storage", zap.Error(err))
+		k.logger.Warn("the storage was not closed in order; what was saved before stays so", zap.Error(err))
 	}
 }

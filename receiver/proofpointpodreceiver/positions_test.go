@@ -178,7 +178,7 @@ func TestPromise_killWithARecordOfAWrongTime(t *testing.T) {
 		s.elapse(time.Minute)
 		require.Len(t, s.gaps(), 2)
 		assert.Equal(t, time.Second, s.gaps()[0].To.Sub(s.gaps()[0].From))
-		assert.Equal(t, 1, s.logged("gap opened: records that are old for when they came may have been lost, and are read from the archive"))
+		assert.Equal(t, 1, s.logged("gap opened: records that are old for when they came may have been missed, and are read from the archive"))
 		s.fills(9)
 		s.keepsThePromise(4)
 		assert.Len(t, s.archiveHours(101), 4, "two for each gap")

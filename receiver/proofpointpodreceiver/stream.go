@@ -45,6 +45,8 @@ type stream struct {
 	outage      *outage // of the service
 	// since is from when on the first start reads the archive, if it is now.
 	since func(now time.Time) time.Time
+	// backfill: gaps are read from the archive.
+	backfill bool
 
 	stop  context.Context //nolint:containedctx // ended: finish in order
 	abort context.Context //nolint:containedctx // ended: return at once
@@ -189,7 +191,7 @@ func (s *stream) setClock(session *podlog.Session) {
 		date = time.Time{}
 	}
 	if apart := s.clock.set(date, session.Opened()); apart != 0 {
-		s.logger.Warn("this machine's clock and the service's differ by more than a minute; gaps are reckoned by the service's",
+		s.logger.Warn("this machine's clock and the service's differ by more than a minute: check this machine's time synchronisation. Nothing is lost by it, as gaps are reckoned by the service's",
 			zap.Duration("service_is_ahead_by", apart))
 	}
 }
@@ -197,15 +199,23 @@ func (s *stream) setClock(session *podlog.Session) {
 // opened reports a gap. The keeper calls it, too, from its own goroutine, so it uses only what never changes.
 func (s *stream) opened(found position.Opened) {
 	if found.Gap != nil {
-		s.logger.Warn("gap opened: records may have been missed, and are read from the archive",
+		s.logger.Warn("gap opened: records may have been missed, and "+s.fate(),
 			zap.Time("from", found.Gap.From), zap.Time("to", found.Gap.To), zap.String("reason", found.Reason))
 	}
 	for _, gap := range found.Strays {
-		s.logger.Warn("gap opened: records that are old for when they came may have been lost, and are read from the archive",
+		s.logger.Warn("gap opened: records that are old for when they came may have been missed, and "+s.fate(),
 			zap.Time("from", gap.From), zap.Time("to", gap.To))
 	}
 	s.openedForPause(found.Pause)
-	showGaps(s.health, s.position)
+	showGaps(s.health, s.position, s.backfill)
+}
+
+// fate is what becomes of records that were missed.
+func (s *stream) fate() string {
+	if s.backfill {
+		return "are read from the archive"
+	}
+	return "stay so, as backfill.enabled is false"
 }
 
 // openedForPause reports the gap that a pause has become, if it has. It is a precaution, of seconds as a rule.
@@ -318,7 +328,7 @@ func (s *stream) judge(v verdict) {
 		s.position.Trust()
 	case pauseSuspicious, pauseHarmful:
 		s.openedForPause(s.position.Confirm())
-		showGaps(s.health, s.position)
+		showGaps(s.health, s.position, s.backfill)
 		if v == pauseHarmful {
 			s.filler.needSecondToken("an archive session moves the position of the live session, so no more is read with the one token")
 		}
@@ -338,7 +348,7 @@ func (s *stream) recover(err error, auth http.Header) bool {
 		if fault.NewTokenHelps && s.credentials.origin.Renews() {
 			return s.awaitNewToken(fault, auth)
 		}
-		s.quit(fault, "It is not tried again: correct the configuration, check it with the collector's validate command, and restart the collector; a reload (SIGHUP) will do if the value does not come from the environment.")
+		s.quit(fault, "It is not tried again: correct the configuration, check it with the collector's validate command, and restart the collector; a reload (SIGHUP) will do if the value does not come from the environment")
 		return false
 	}
 	wait, giveUp := s.outage.failed(time.Now(), retryAfter)
@@ -350,21 +360,25 @@ func (s *stream) recover(err error, auth http.Header) bool {
 	if lost {
 		s.metrics.reconnect(fault.Label)
 	}
-	s.logger.Warn("not collecting; trying again",
+	fields := []zap.Field{
 		zap.String("error", fault.Message),
 		zap.String("error.type", string(fault.Type)),
 		zap.Int("attempt", s.outage.attempts),
 		zap.Duration("next_attempt_in", wait.Round(time.Millisecond)),
-	)
+	}
+	if deadline := s.outage.deadline(); !deadline.IsZero() {
+		fields = append(fields, zap.Time("gives_up_at", deadline))
+	}
+	s.logger.Warn("not collecting; trying again", fields...)
 	return pause(s.stop, wait)
 }
 
 // gaveUp says why there is no other attempt, and what makes one.
 func gaveUp(o *outage) string {
 	if !o.config.Enabled {
-		return "But retries are switched off (retry_on_failure.enabled): restart or reload the collector to try again."
+		return "It is not tried again, as retry_on_failure.enabled is false: restart or reload the collector to try again"
 	}
-	return fmt.Sprintf("That is over: it gave up after %v (retry_on_failure.max_elapsed_time). Restart or reload the collector to try again.",
+	return fmt.Sprintf("It gave up after %v (retry_on_failure.max_elapsed_time): restart or reload the collector to try again. What comes meanwhile is in the service's archive for 30 days",
 		o.config.MaxElapsedTime)
 }
 
@@ -406,8 +420,8 @@ func (s *stream) awaitNewToken(fault health.Fault, refused http.Header) bool {
 
 // quit ends the stream, and says why and what brings it back.
 func (s *stream) quit(fault health.Fault, remedy string) {
-	fault.Message += ". " + remedy
+	fault.Outlook = remedy
 	s.health.Quit(fault, s.outage.attempts)
 	s.logger.Error("not collecting any more",
-		zap.String("error", fault.Message), zap.String("error.type", string(fault.Type)))
+		zap.String("error", fault.Text()), zap.String("error.type", string(fault.Type)))
 }
