@@ -85,7 +85,7 @@ receivers:
 	require.Len(t, open.Events, 2)
 	for _, event := range open.Events {
 		assert.Equal(t, "status_503", event.Details.Error, "what is wrong now")
-		assert.Contains(t, event.Details.BeganWith, "a new session is opened", "how it began")
+		assert.Contains(t, event.Details.BeganWith, "the connection ended without a close frame", "how it began")
 		assert.NotEmpty(t, event.Details.Since)
 		assert.Greater(t, event.Count, 1)
 	}

@@ -1,7 +1,6 @@
 package health
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -119,11 +118,14 @@ func Of(err *podlog.Error, from Origin) Fault {
 	case podlog.ReasonHandshake:
 		advice = "the connection ended before the service answered: check that endpoint is the PoD Log Service and that a proxy in between lets WebSockets pass"
 	case podlog.ReasonSilent:
-		advice = "the connection is dead, or the service hangs: a new session is opened. If it happens again and again, look for a proxy or firewall that ends idle connections"
+		advice = "the connection is dead, or the service hangs. If it happens again and again, look for a proxy or firewall that ends idle connections"
 	case podlog.ReasonProtocol:
-		advice = "something in between may have changed the data: a new session is opened"
+		advice = "something in between may have changed the data: if it happens again and again, look for a proxy or firewall that inspects connections"
 	default: // closed, dropped: usual for this service
-		advice = "a new session is opened and goes on where the service says this one ended. If it happens every few minutes, look for a proxy or firewall that ends connections"
+		advice = "this happens now and then. If it happens every few minutes, look for a proxy or firewall that ends connections"
+	}
+	if err.Ended() {
+		fault.Outlook = "A new session is opened by itself, and goes on where the service says that this one ended"
 	}
 	fault.Message = fmt.Sprintf("%v; %s", err, advice)
 	return fault
@@ -202,11 +204,11 @@ func SecondTokenNeeded(reason string) Fault {
 	}
 }
 
-// FillFails is the fault of an archive that can't be read. It is tried again, unless the fault's outlook is another.
+// FillFails is the fault of an archive that can't be read.
 func FillFails(fault Fault) Fault {
 	fault.Label = "backfill_" + fault.Label
 	fault.Message = "the archive can't be read, gaps stay open: " + fault.Message
-	fault.Outlook = cmp.Or(fault.Outlook, "It is tried again by itself, and live records keep coming")
+	fault.Outlook = "It is tried again by itself"
 	return fault
 }
 

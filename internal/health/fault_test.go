@@ -40,11 +40,11 @@ func TestOf_reasons(t *testing.T) {
 		{podlog.Error{Reason: podlog.ReasonClientCertificate}, config, "client_certificate", []string{"tls.cert_file", "tls.key_file"}},
 		{podlog.Error{Reason: podlog.ReasonTimeout}, generic, "handshake_timeout", []string{"firewall", "handshake_timeout"}},
 		{podlog.Error{Reason: podlog.ReasonHandshake}, generic, "handshake", []string{"endpoint", "WebSockets"}},
-		{podlog.Error{Reason: podlog.ReasonSilent}, generic, "silent", []string{"a new session is opened"}},
-		{podlog.Error{Reason: podlog.ReasonProtocol}, generic, "protocol", []string{"a new session is opened"}},
-		{podlog.Error{Reason: podlog.ReasonDropped}, generic, "dropped", []string{"a new session is opened"}},
-		{podlog.Error{Reason: podlog.ReasonClosed, CloseCode: 1000}, generic, "closed_1000", []string{"close code 1000", "a new session"}},
-		{podlog.Error{Reason: podlog.ReasonClosed, CloseCode: 1008}, generic, "closed_1008", []string{"close code 1008", "a new session"}},
+		{podlog.Error{Reason: podlog.ReasonSilent}, generic, "silent", []string{"A new session is opened"}},
+		{podlog.Error{Reason: podlog.ReasonProtocol}, generic, "protocol", []string{"A new session is opened"}},
+		{podlog.Error{Reason: podlog.ReasonDropped}, generic, "dropped", []string{"A new session is opened"}},
+		{podlog.Error{Reason: podlog.ReasonClosed, CloseCode: 1000}, generic, "closed_1000", []string{"close code 1000", "A new session"}},
+		{podlog.Error{Reason: podlog.ReasonClosed, CloseCode: 1008}, generic, "closed_1008", []string{"close code 1008", "A new session"}},
 	} {
 		t.Run(test.label, func(t *testing.T) {
 			test.err.Op, test.err.Err = "what was tried", errors.New("why it failed")
@@ -55,7 +55,7 @@ func TestOf_reasons(t *testing.T) {
 			assert.False(t, fault.NewTokenHelps, "the token is not the cause")
 			assert.Contains(t, fault.Message, test.err.Error()+"; ")
 			for _, advice := range test.advice {
-				assert.Contains(t, fault.Message, advice)
+				assert.Contains(t, fault.Text(), advice)
 			}
 		})
 	}

@@ -187,6 +187,7 @@ func TestFault_ofPositions(t *testing.T) {
 	assert.Equal(t, health.ThirdPartyConfig, fills.Type)
 	assert.Equal(t, "backfill_status_401", fills.Label, "another fault than that of the live session")
 	assert.Equal(t, 401, fills.Status)
+	assert.Equal(t, "It is tried again by itself", fills.Outlook, "whatever becomes of a live session")
 
 	gone := health.Unrecoverable(time.Date(2026, 1, 12, 12, 10, 0, 0, time.UTC), time.Date(2026, 1, 12, 13, 0, 0, 0, time.UTC))
 	assert.Equal(t, health.ThirdPartyGeneric, gone.Type)

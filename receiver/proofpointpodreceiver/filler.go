@@ -323,9 +323,10 @@ func (f *filler) failed(err error) {
 	fault, retryAfter := faultOf(err, f.credentials.origin)
 	if f.ownToken && fault.Type == health.ThirdPartyConfig && fault.NewTokenHelps {
 		f.refused = true
+		fault = health.FillFails(fault)
 		fault.Outlook = "It is not tried again: correct backfill.api_secret, and restart or reload the collector. Live records keep coming"
 		f.logger.Error("gaps can't be filled", zap.String("error", fault.Text()))
-		f.health.Trouble(health.BackfillTrouble, health.FillFails(fault))
+		f.health.Trouble(health.BackfillTrouble, fault)
 		return
 	}
 	wait := f.wait(retryAfter)

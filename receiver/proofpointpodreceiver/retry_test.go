@@ -311,7 +311,7 @@ func TestRetry_clockGoesOnWhereTheServiceTellsAnErrorInAFrame(t *testing.T) {
 				assert.Less(t, len(s.opened(podlog.Message)), 25, "the service is asked again and again")
 				s.elapse(2 * time.Minute)
 				assert.Equal(t, componentstatus.StatusPermanentError, s.host.last().Status())
-				assert.ErrorContains(t, s.host.last().Err(), "it gave up after 10m0s")
+				assert.ErrorContains(t, s.host.last().Err(), "It gave up after 10m0s")
 				assert.Len(t, s.sink.bodies(podlog.Message), 1, "it is handed on all the same, once")
 			})
 		})
