@@ -45,7 +45,13 @@ func blocks(t *testing.T, language string) []string {
 // readme lists the fenced blocks of README.md.
 func readme(t *testing.T) []block {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(root(t), "README.md"))
+	return fenced(t, "README.md")
+}
+
+// fenced lists the fenced blocks of a document.
+func fenced(t *testing.T, document string) []block {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root(t), document))
 	require.NoError(t, err)
 	var all []block
 	inside := false
@@ -61,7 +67,7 @@ func readme(t *testing.T) []block {
 			all[len(all)-1].text += line
 		}
 	}
-	require.False(t, inside, "a block of README.md has no end")
+	require.False(t, inside, "a block of %s has no end", document)
 	return all
 }
 

@@ -191,7 +191,7 @@ func PipelineBlocks(so time.Duration) Fault {
 func StorageFails(err error) Fault {
 	return Fault{
 		Type: FirstPartyGeneric, Label: "storage_fails",
-		Message: fmt.Sprintf("the position is not saved: %s; check the storage extension, its directory, and the space there", brief(err)),
+		Message: fmt.Sprintf("the position is not saved: %s; check the storage extension, its directory, the space there, and that no other collector uses it", brief(err)),
 		Outlook: "Records keep flowing, and it is tried again by itself; a restart meanwhile repeats records",
 	}
 }

@@ -128,8 +128,12 @@ func (k *keeper) load(ctx context.Context) error {
 	if loaded.Aside != nil {
 		k.logger.Error("a stored position is not usable", zap.Error(loaded.Aside))
 	}
-	if loaded.Found {
+	switch {
+	case loaded.Found:
 		k.logger.Info("position read", zap.Bool("clean_end", !loaded.Unclean), zap.Int("identities", k.position.Stats().Identities))
+	case loaded.Aside == nil:
+		// Where there has to be one, the storage is not what it was: another folder, or another ID of the receiver.
+		k.logger.Info("no position is stored; collecting begins as at the first start of all")
 	}
 	if loaded.Opened.Gap != nil || len(loaded.Opened.Strays) > 0 {
 		k.found(loaded.Opened)

@@ -111,6 +111,17 @@ func TestKeeper_storageHangsAtTheStart(t *testing.T) {
 	})
 }
 
+// Otherwise a folder that was not moved along would be noticed by nobody.
+func TestKeeper_saysThatNoPositionIsStored(t *testing.T) {
+	const none = "no position is stored; collecting begins as at the first start of all"
+	readings(t, podsim.Options{}, nil, func(s *scenario) {
+		assert.Equal(t, 1, s.logged(none))
+		s.shutdown()
+		s.start()
+		assert.Zero(t, s.logged(none))
+	})
+}
+
 func TestKeeper_positionIsReadBeforeTheSourceIsInitialized(t *testing.T) {
 	readings(t, podsim.Options{}, nil, func(s *scenario) {
 		s.traffic(time.Minute, 10*time.Second)
