@@ -182,6 +182,8 @@ func TestReadme_commandsDoWhatItSays(t *testing.T) {
 		"POD_CLUSTER_ID=your-cluster POD_API_SECRET=your-token make run": tryMakeRunOnService,
 
 		"bin/otelcol-proofpointpod --config config/otlp.yaml": tryOTLP,
+		"bin/otelcol-proofpointpod --config config/otlp.yaml --config config/collector.yaml " +
+			"--config 'yaml:service::pipelines::logs::exporters: [file, otlp_http]'": tryFileAndOTLP,
 		"bin/otelcol-proofpointpod --config config/health.yaml " +
 			"--feature-gates=+extension.healthcheck.useComponentStatus": tryHealth,
 		"bin/otelcol-proofpointpod --config config/health.yaml --config config/otlp.yaml " +
@@ -253,6 +255,22 @@ func tryOTLP(t *testing.T, line string) {
 	ctrlC(collector)
 	assertExactlyOnce(t, s.produced(podlog.Message), arrived)
 	assert.Contains(t, collector.out.String(), "Shutdown complete.")
+}
+
+func tryFileAndOTLP(t *testing.T, line string) {
+	t.Helper()
+	s := startService(t, podsim.Options{})
+	b := startBackend(t)
+	s.Generate(podlog.Message, 10)
+	data := t.TempDir()
+	records := &recordFile{t: t, path: filepath.Join(data, "records.json")}
+	collector := typedCollector(t, s, line, "OTLP_ENDPOINT="+b.URL, "POD_DATA_DIR="+data)
+	collector.waitFor("the health of sources is shown")
+	_, arrived := b.waitCount(10)
+	records.waitCount(10)
+	ctrlC(collector)
+	assertExactlyOnce(t, s.produced(podlog.Message), arrived)
+	assertExactlyOnce(t, s.produced(podlog.Message), records.read())
 }
 
 func tryHealth(t *testing.T, line string) {
