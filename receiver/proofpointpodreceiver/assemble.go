@@ -6,9 +6,11 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/extension/xextension/storage"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.uber.org/zap"
 
+	"github.com/proofpointpod/otelcol/internal/health"
 	"github.com/proofpointpod/otelcol/internal/podlog"
 	"github.com/proofpointpod/otelcol/internal/position"
 	"github.com/proofpointpod/otelcol/internal/record"
@@ -39,102 +41,162 @@ type streamParts struct {
 	stopKeeper context.CancelFunc
 }
 
+// newStream makes the stream of an event type, with all that belongs to it. Nothing runs yet.
 func newStream(set *streamSettings, t podlog.EventType, host component.Host) (*streamParts, error) {
-	s := set.source
-	config := s.config
-	logger := s.settings.Logger.With(zap.String("event_type", string(t)))
-	health := s.health.Stream(t)
-	open, err := newStorage(config, host, s.settings.ID, string(t))
+	config := set.source.config
+	open, err := newStorage(config, host, set.source.settings.ID, string(t))
 	if err != nil {
 		return nil, err
 	}
-	where := position.New(position.Options{
-		Cluster:      config.ClusterID,
-		Stream:       string(t),
-		Stored:       open != nil,
-		ServerMemory: config.Backfill.ServerMemory,
-		ArchiveDelay: config.Backfill.ArchiveDelay,
-		Margin:       config.Backfill.Margin,
-		Unflushed:    config.UnflushedWindow,
-		Depth:        pipelineDepth(),
-		Remember:     config.Dedup.Window,
-		MaxEntries:   config.Dedup.MaxEntries,
-	})
-	metrics := newStreamMetrics(s.metrics, s.settings.ID, health, where, set.clock)
-	newDelivery := func(outage *outage, aside bool) *delivery {
-		return &delivery{
-			handover: newHandover(set.abort, s.next),
-			format:   s.format(t),
-			obs:      s.obs,
-			health:   health,
-			metrics:  metrics,
-			flow:     set.flow,
-			logger:   logger,
-			outage:   outage,
-			stop:     set.stop,
-			abort:    set.abort,
-			aside:    aside,
-		}
+	a := newAssembly(set, t, open != nil)
+	live := a.stream()
+	parts := &streamParts{stream: live, keeper: a.keeper(open, live.opened)}
+	switch {
+	case !config.Backfill.Enabled:
+	case set.archiveCredentials != nil:
+		parts.filler = a.fillerBeside()
+	default:
+		live.filler = a.fillerWithin(live)
 	}
-	newIntake := func(d *delivery, archive bool) *intake {
-		return &intake{
-			// What the archive brings is mostly known already, and dropped.
-			splitter: record.Splitter{EventType: t, Apart: archive},
-			position: where, delivery: d, metrics: metrics, clock: set.clock, archive: archive,
-		}
+	return parts, nil
+}
+
+// assembly is a stream in the making: what its parts share.
+type assembly struct {
+	*streamSettings
+	config    *Config
+	eventType podlog.EventType
+	position  *position.Position
+	health    *health.Stream
+	metrics   *streamMetrics
+	logger    *zap.Logger
+}
+
+// newAssembly begins a stream. stored: there is storage for its position.
+func newAssembly(set *streamSettings, t podlog.EventType, stored bool) *assembly {
+	s := set.source
+	a := &assembly{
+		streamSettings: set,
+		config:         s.config,
+		eventType:      t,
+		position: position.New(position.Options{
+			Cluster:      s.config.ClusterID,
+			Stream:       string(t),
+			Stored:       stored,
+			ServerMemory: s.config.Backfill.ServerMemory,
+			ArchiveDelay: s.config.Backfill.ArchiveDelay,
+			Margin:       s.config.Backfill.Margin,
+			Unflushed:    s.config.UnflushedWindow,
+			Depth:        pipelineDepth(),
+			Remember:     s.config.Dedup.Window,
+			MaxEntries:   s.config.Dedup.MaxEntries,
+		}),
+		health: s.health.Stream(t),
+		logger: s.settings.Logger.With(zap.String("event_type", string(t))),
 	}
-	parts := &streamParts{}
-	parts.stream = &stream{
-		eventType:   t,
-		client:      set.client,
-		credentials: set.credentials,
-		intake:      newIntake(newDelivery(newOutage(config.RetryOnFailure), false), false),
-		position:    where,
-		health:      health,
-		metrics:     metrics,
-		logger:      logger,
-		clock:       set.clock,
-		outage:      newOutage(config.RetryOnFailure),
-		since:       config.since,
-		backfill:    config.Backfill.Enabled,
-		stop:        set.stop,
-		abort:       set.abort,
+	a.metrics = newStreamMetrics(s.metrics, s.settings.ID, a.health, a.position, set.clock)
+	return a
+}
+
+// stream makes the stream itself, without a filler.
+func (a *assembly) stream() *stream {
+	retry := a.config.RetryOnFailure
+	live := &stream{
+		eventType:   a.eventType,
+		client:      a.client,
+		credentials: a.credentials,
+		intake:      a.intake(a.delivery(newOutage(retry), false), false),
+		position:    a.position,
+		health:      a.health,
+		metrics:     a.metrics,
+		logger:      a.logger,
+		clock:       a.clock,
+		outage:      newOutage(retry),
+		since:       a.config.since,
+		backfill:    a.config.Backfill.Enabled,
+		stop:        a.stop,
+		abort:       a.abort,
 	}
-	parts.stream.intake.look = parts.stream.fresh
-	parts.keeper = &keeper{
-		position: where, open: open, health: health, metrics: metrics, logger: logger, clock: set.clock,
-		flow: set.flow, found: parts.stream.opened, tried: make(chan struct{}),
+	live.intake.look = live.fresh
+	return live
+}
+
+// intake makes an intake of live sessions, or of the archive.
+func (a *assembly) intake(d *delivery, archive bool) *intake {
+	return &intake{
+		// What the archive brings is mostly known already, and dropped.
+		splitter: record.Splitter{EventType: a.eventType, Apart: archive},
+		position: a.position,
+		delivery: d,
+		metrics:  a.metrics,
+		clock:    a.clock,
+		archive:  archive,
 	}
-	if !config.Backfill.Enabled {
-		return parts, nil
+}
+
+func (a *assembly) delivery(outage *outage, aside bool) *delivery {
+	return &delivery{
+		handover: newHandover(a.abort, a.source.next),
+		format:   a.source.format(a.eventType),
+		obs:      a.source.obs,
+		health:   a.health,
+		metrics:  a.metrics,
+		flow:     a.flow,
+		logger:   a.logger,
+		outage:   outage,
+		stop:     a.stop,
+		abort:    a.abort,
+		aside:    aside,
 	}
-	f := &filler{
-		client:      set.client,
-		credentials: set.credentials,
-		position:    where,
-		health:      health,
-		metrics:     metrics,
-		logger:      logger,
-		clock:       set.clock,
-		stop:        set.stop,
-		abort:       set.abort,
+}
+
+// keeper makes the keeper. found is told of a gap that comes to light when storage answers late.
+func (a *assembly) keeper(open func(context.Context) (storage.Client, error), found func(position.Opened)) *keeper {
+	return &keeper{
+		position: a.position,
+		open:     open,
+		health:   a.health,
+		metrics:  a.metrics,
+		logger:   a.logger,
+		clock:    a.clock,
+		flow:     a.flow,
+		found:    found,
+		tried:    make(chan struct{}),
+	}
+}
+
+// fillerBeside makes a filler that reads the archive with the second token, beside the stream.
+func (a *assembly) fillerBeside() *filler {
+	f := a.filler(a.archiveCredentials, a.intake(a.delivery(newFillOutage(a.config.RetryOnFailure), true), true))
+	f.ownToken = true
+	return f
+}
+
+// fillerWithin makes a filler that reads the archive with the one token, while the live session pauses.
+func (a *assembly) fillerWithin(live *stream) *filler {
+	f := a.filler(a.credentials, a.intake(live.intake.delivery, true))
+	f.maxPause = a.config.maxPause()
+	f.longest = a.config.Backfill.ServerMemory / 2
+	return f
+}
+
+func (a *assembly) filler(c *credentials, in *intake) *filler {
+	return &filler{
+		client:      a.client,
+		credentials: c,
+		intake:      in,
+		position:    a.position,
+		health:      a.health,
+		metrics:     a.metrics,
+		logger:      a.logger,
+		clock:       a.clock,
+		stop:        a.stop,
+		abort:       a.abort,
 		pauses:      map[int64]time.Duration{},
 		hopeless:    map[int64]bool{},
 		barren:      map[int64]barren{},
-		outage:      newFillOutage(config.RetryOnFailure),
+		outage:      newFillOutage(a.config.RetryOnFailure),
 	}
-	if set.archiveCredentials != nil {
-		f.credentials = set.archiveCredentials
-		f.ownToken = true
-		f.intake = newIntake(newDelivery(newFillOutage(config.RetryOnFailure), true), true)
-		parts.filler = f
-		return parts, nil
-	}
-	f.intake = newIntake(parts.stream.intake.delivery, true)
-	f.maxPause = config.maxPause()
-	f.longest = config.Backfill.ServerMemory / 2
-	parts.stream.filler = f
-	return parts, nil
 }
 
 // keep starts the keeper.

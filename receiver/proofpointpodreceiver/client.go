@@ -1,0 +1,57 @@
+package proofpointpodreceiver
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"runtime"
+
+	"golang.org/x/net/http/httpproxy"
+
+	"github.com/proofpointpod/otelcol/internal/podlog"
+	"github.com/proofpointpod/otelcol/receiver/proofpointpodreceiver/internal/metadata"
+)
+
+// newClient makes the client that all sessions of the source are opened with.
+func (s *source) newClient(ctx context.Context) (*podlog.Client, error) {
+	endpoint, err := s.config.parsedEndpoint()
+	if err != nil {
+		return nil, err
+	}
+	through, err := s.config.parsedProxyURL()
+	if err != nil {
+		return nil, err
+	}
+	proxy := httpproxy.FromEnvironment().ProxyFunc()
+	if through != nil {
+		proxy = func(*url.URL) (*url.URL, error) { return through, nil }
+	}
+	client := &podlog.Client{
+		Endpoint:         endpoint,
+		ClusterID:        s.config.ClusterID,
+		Header:           s.headers(),
+		Proxy:            proxy,
+		HandshakeTimeout: s.config.HandshakeTimeout,
+		Keepalive:        podlog.Keepalive(s.config.Keepalive),
+		MaxRecordSize:    s.config.MaxRecordSize,
+		Dial:             s.dial,
+	}
+	if client.TLS, err = s.config.TLS.LoadTLSConfig(ctx); err != nil {
+		return nil, fmt.Errorf("tls: %w", err)
+	}
+	return client, nil
+}
+
+// headers are those of every handshake: a User-Agent that names the component and its version, as the service's
+// operators ask for when they look for a client, and the configured ones.
+func (s *source) headers() http.Header {
+	build := s.settings.BuildInfo
+	header := http.Header{}
+	header.Set("User-Agent", fmt.Sprintf("%sreceiver/%s (%s; %s/%s)",
+		metadata.Type, build.Version, build.Command, runtime.GOOS, runtime.GOARCH))
+	for name, value := range s.config.Headers.Iter {
+		header.Set(name, string(value))
+	}
+	return header
+}
