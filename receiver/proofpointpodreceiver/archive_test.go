@@ -13,11 +13,11 @@ import (
 	"github.com/proofpointpod/otelcol/internal/podsim"
 )
 
-// oneTokenAndTwo plays a scenario with one token and with a second one for the archive, under both readings.
+// oneTokenAndTwo plays a scenario with one token and with a second one for the archive.
 func oneTokenAndTwo(t *testing.T, options podsim.Options, story func(*scenario)) {
 	t.Helper()
 	for name, set := range map[string]func(*scenario){"one token": nil, "second token": withSecondToken} {
-		t.Run(name, func(t *testing.T) { readings(t, options, set, story) })
+		t.Run(name, func(t *testing.T) { tenant(t, options, set, story) })
 	}
 }
 
@@ -55,7 +55,7 @@ func TestArchive_endsMidway(t *testing.T) {
 		"by a close for trouble": {{Do: podsim.Close, Code: 1011, Records: 20}, {Do: podsim.Close, Code: 1012, Records: 30}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			readings(t, podsim.Options{}, withSecondToken, func(s *scenario) {
+			tenant(t, podsim.Options{}, withSecondToken, func(s *scenario) {
 				s.state("Collecting")
 				s.traffic(time.Minute, 10*time.Second)
 				s.shutdown()
@@ -79,7 +79,7 @@ func TestArchive_refuses(t *testing.T) {
 		"a bad request":      {Do: podsim.Refuse, Status: 400, Times: 4},
 	} {
 		t.Run(name, func(t *testing.T) {
-			readings(t, podsim.Options{}, withSecondToken, func(s *scenario) {
+			tenant(t, podsim.Options{}, withSecondToken, func(s *scenario) {
 				s.state("Collecting")
 				s.shutdown()
 				s.traffic(3*time.Hour, time.Minute)
@@ -102,7 +102,7 @@ func TestArchive_refuses(t *testing.T) {
 func TestArchive_refusesTheSecondToken(t *testing.T) {
 	for _, status := range []int{401, 403} {
 		t.Run(strconv.Itoa(status), func(t *testing.T) {
-			readings(t, podsim.Options{}, withSecondToken, func(s *scenario) {
+			tenant(t, podsim.Options{}, withSecondToken, func(s *scenario) {
 				s.state("Collecting")
 				s.shutdown()
 				s.traffic(3*time.Hour, time.Minute)
@@ -129,7 +129,7 @@ func TestArchive_refusesTheSecondToken(t *testing.T) {
 }
 
 func TestArchive_oneFailureIsNoAlarm(t *testing.T) {
-	readings(t, podsim.Options{}, withSecondToken, func(s *scenario) {
+	tenant(t, podsim.Options{}, withSecondToken, func(s *scenario) {
 		s.state("Collecting")
 		s.shutdown()
 		s.traffic(3*time.Hour, time.Minute)
@@ -142,7 +142,7 @@ func TestArchive_oneFailureIsNoAlarm(t *testing.T) {
 
 // With the one token, a refused archive session must give the slot back to the live one.
 func TestArchive_refusesWithOneToken(t *testing.T) {
-	readings(t, podsim.Options{}, nil, func(s *scenario) {
+	tenant(t, podsim.Options{}, nil, func(s *scenario) {
 		s.state("Collecting")
 		s.shutdown()
 		s.traffic(3*time.Hour, time.Minute)
@@ -171,7 +171,7 @@ func TestArchive_refusesTimesInTheFuture(t *testing.T) {
 }
 
 func TestArchive_liveDropsWhileItIsRead(t *testing.T) {
-	readings(t, podsim.Options{}, func(s *scenario) {
+	tenant(t, podsim.Options{}, func(s *scenario) {
 		withSecondToken(s)
 		s.dial = s.paced(200, 100*time.Millisecond)
 	}, func(s *scenario) {

@@ -40,7 +40,7 @@ func TestClock_differsByHours(t *testing.T) {
 func TestClock_differsAndAKillComesBeforeTheFirstSession(t *testing.T) {
 	for name, skew := range map[string]time.Duration{"ahead": 5 * time.Hour, "behind": -5 * time.Hour} {
 		t.Run(name, func(t *testing.T) {
-			readings(t, podsim.Options{ClockSkew: skew}, withSecondToken, func(s *scenario) {
+			tenant(t, podsim.Options{ClockSkew: skew}, withSecondToken, func(s *scenario) {
 				s.traffic(time.Hour, time.Minute)
 				s.kill()
 				over := s.outage()
@@ -60,7 +60,7 @@ func TestClock_differsAndAKillComesBeforeTheFirstSession(t *testing.T) {
 func TestClock_differsAtTheFirstStart(t *testing.T) {
 	for name, skew := range map[string]time.Duration{"ahead": 5 * time.Hour, "behind": -5 * time.Hour} {
 		t.Run(name, func(t *testing.T) {
-			readings(t, podsim.Options{ClockSkew: skew}, func(s *scenario) {
+			tenant(t, podsim.Options{ClockSkew: skew}, func(s *scenario) {
 				withSecondToken(s)
 				s.config.Backfill.Since = "3h"
 				s.traffic(3*time.Hour, time.Minute)

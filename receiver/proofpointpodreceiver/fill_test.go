@@ -67,7 +67,7 @@ func (s *scenario) withTraffic(hours int) {
 }
 
 func TestFill_pausesForOneHourOfTheArchiveAtATime(t *testing.T) {
-	readings(t, podsim.Options{}, nil, func(s *scenario) {
+	tenant(t, podsim.Options{}, nil, func(s *scenario) {
 		s.away(4)
 		assert.Equal(t, 1, s.logged("gap opened: records may have been missed, and are read from the archive"))
 		s.withTraffic(12)
@@ -82,7 +82,7 @@ func TestFill_pausesForOneHourOfTheArchiveAtATime(t *testing.T) {
 }
 
 func TestFill_waitsUntilTheArchiveHasIt(t *testing.T) {
-	readings(t, podsim.Options{}, nil, func(s *scenario) {
+	tenant(t, podsim.Options{}, nil, func(s *scenario) {
 		s.away(2)
 		to := s.gaps()[0].To
 		s.traffic(5*time.Hour, time.Minute)
@@ -102,7 +102,7 @@ func TestFill_waitsUntilTheArchiveHasIt(t *testing.T) {
 }
 
 func TestFill_besideLiveWithASecondToken(t *testing.T) {
-	readings(t, podsim.Options{}, withSecondToken, func(s *scenario) {
+	tenant(t, podsim.Options{}, withSecondToken, func(s *scenario) {
 		s.away(6)
 		s.withTraffic(3)
 		s.keepsThePromise(0)
@@ -113,7 +113,7 @@ func TestFill_besideLiveWithASecondToken(t *testing.T) {
 }
 
 func TestFill_goesOnWithTheSameHourAfterAShutdown(t *testing.T) {
-	readings(t, podsim.Options{}, func(s *scenario) {
+	tenant(t, podsim.Options{}, func(s *scenario) {
 		withSecondToken(s)
 		s.dial = s.paced(200, 100*time.Millisecond)
 	}, func(s *scenario) {
@@ -130,7 +130,7 @@ func TestFill_goesOnWithTheSameHourAfterAShutdown(t *testing.T) {
 }
 
 func TestFill_goesOnWithTheSameHourAfterAKill(t *testing.T) {
-	readings(t, podsim.Options{SlotHold: -1}, func(s *scenario) {
+	tenant(t, podsim.Options{SlotHold: -1}, func(s *scenario) {
 		withSecondToken(s)
 		s.dial = s.paced(200, 100*time.Millisecond)
 	}, func(s *scenario) {
@@ -175,7 +175,7 @@ func (c *pacedConn) Read(p []byte) (int, error) {
 }
 
 func TestFill_anHourThatTakesLongerThanAPauseGetsALongerOne(t *testing.T) {
-	readings(t, podsim.Options{}, func(s *scenario) {
+	tenant(t, podsim.Options{}, func(s *scenario) {
 		pause := time.Minute
 		s.config.Backfill.MaxPause = &pause
 		s.dial = s.paced(150, 100*time.Millisecond) // an hour takes two minutes
@@ -201,7 +201,7 @@ func TestFill_anHourThatTakesLongerThanAPauseGetsALongerOne(t *testing.T) {
 }
 
 func TestFill_anHourThatFitsInNoPauseNeedsASecondToken(t *testing.T) {
-	readings(t, podsim.Options{}, func(s *scenario) {
+	tenant(t, podsim.Options{}, func(s *scenario) {
 		pause := 8 * time.Minute
 		s.config.Backfill.MaxPause = &pause
 		s.dial = s.paced(60, time.Second) // an hour takes fifty minutes
@@ -241,7 +241,7 @@ func refuseOld(_ context.Context, logs plog.Logs) error {
 func TestFill_backendRefusesWhatTheArchiveBrings(t *testing.T) {
 	for name, set := range map[string]func(*scenario){"one token": nil, "second token": withSecondToken} {
 		t.Run(name, func(t *testing.T) {
-			readings(t, podsim.Options{}, set, func(s *scenario) {
+			tenant(t, podsim.Options{}, set, func(s *scenario) {
 				s.sink.answers(refuseOld)
 				s.away(30)
 				before := s.gaps()
@@ -273,7 +273,7 @@ func TestFill_backendRefusesWhatTheArchiveBrings(t *testing.T) {
 
 // With a second token, only the archive waits for a pipeline that refuses what it brings; it goes on by itself.
 func TestFill_goesOnWhenTheBackendTakesWhatTheArchiveBrings(t *testing.T) {
-	readings(t, podsim.Options{}, withSecondToken, func(s *scenario) {
+	tenant(t, podsim.Options{}, withSecondToken, func(s *scenario) {
 		s.sink.answers(refuseOld)
 		s.away(5)
 		s.traffic(3*time.Hour, 10*time.Minute)
@@ -285,7 +285,7 @@ func TestFill_goesOnWhenTheBackendTakesWhatTheArchiveBrings(t *testing.T) {
 }
 
 func TestFill_switchedOff(t *testing.T) {
-	readings(t, podsim.Options{}, func(s *scenario) { s.config.Backfill.Enabled = false }, func(s *scenario) {
+	tenant(t, podsim.Options{}, func(s *scenario) { s.config.Backfill.Enabled = false }, func(s *scenario) {
 		s.away(3)
 		require.Len(t, s.gaps(), 1)
 		s.elapse(5 * time.Hour)
@@ -298,7 +298,7 @@ func TestFill_switchedOff(t *testing.T) {
 
 // What such a service has not said in order is suspected, so each pause leaves a small gap behind, for one an hour later.
 func TestFill_pausesThoughTheServiceDropsTheConnectionAtOurCloseFrame(t *testing.T) {
-	readings(t, podsim.Options{CloseDrops: true}, nil, func(s *scenario) {
+	tenant(t, podsim.Options{CloseDrops: true}, nil, func(s *scenario) {
 		s.away(3)
 		s.traffic(6*time.Hour, time.Minute)
 		assert.GreaterOrEqual(t, len(s.archiveHours(101)), 5)
@@ -312,7 +312,7 @@ func TestFill_pausesThoughTheServiceDropsTheConnectionAtOurCloseFrame(t *testing
 
 // What is due, and what is too old, is reckoned by the service's clock, which only a live session tells.
 func TestFill_waitsForTheServicesClock(t *testing.T) {
-	readings(t, podsim.Options{ClockSkew: -5 * time.Hour}, withSecondToken, func(s *scenario) {
+	tenant(t, podsim.Options{ClockSkew: -5 * time.Hour}, withSecondToken, func(s *scenario) {
 		s.away(3)
 		s.shutdown()
 		before := len(s.service.Handshakes())
@@ -393,7 +393,7 @@ func TestFill_whatIsKeptDoesNotKeepTheMemoryOfWhatIsDropped(t *testing.T) {
 }
 
 func TestFill_telemetry(t *testing.T) {
-	readings(t, podsim.Options{ArchiveRepeats: 0.5}, func(s *scenario) {
+	tenant(t, podsim.Options{ArchiveRepeats: 0.5}, func(s *scenario) {
 		withSecondToken(s)
 		s.config.Backfill.ArchiveDelay = 6 * time.Hour // so that nothing is read at first
 	}, func(s *scenario) {
@@ -423,7 +423,7 @@ func TestFill_telemetry(t *testing.T) {
 }
 
 func TestFill_liveRepeatsAreDropped(t *testing.T) {
-	readings(t, podsim.Options{}, func(s *scenario) {
+	tenant(t, podsim.Options{}, func(s *scenario) {
 		s.service.Plan(podsim.Step{Do: podsim.Drop, Records: 50}, podsim.Step{Rewind: 20})
 	}, func(s *scenario) {
 		s.mails(80)

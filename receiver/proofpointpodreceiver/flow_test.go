@@ -33,7 +33,7 @@ func (s *sink) fillUp() (room func()) {
 }
 
 func TestPromise_killWhileTheSendingQueueIsFull(t *testing.T) {
-	readings(t, podsim.Options{}, func(s *scenario) { s.config.RetryOnFailure.MaxElapsedTime = 0 }, func(s *scenario) {
+	tenant(t, podsim.Options{}, func(s *scenario) { s.config.RetryOnFailure.MaxElapsedTime = 0 }, func(s *scenario) {
 		s.traffic(20*time.Minute, 10*time.Second)
 		s.elapse(6 * time.Minute) // all of it is on disk
 		s.traffic(3*time.Minute, 10*time.Second)
@@ -52,7 +52,7 @@ func TestPromise_killWhileTheSendingQueueIsFull(t *testing.T) {
 
 // A stream that has given up holds its batch in front of the full queue still; the other's records wait behind it.
 func TestPromise_killAfterTheSourceHasGivenUpOnAFullQueue(t *testing.T) {
-	readings(t, podsim.Options{}, nil, func(s *scenario) {
+	tenant(t, podsim.Options{}, nil, func(s *scenario) {
 		s.traffic(3*time.Minute, 10*time.Second)
 		s.sink.fillUp()
 		s.traffic(3*time.Hour, 10*time.Minute)
@@ -67,7 +67,7 @@ func TestPromise_killAfterTheSourceHasGivenUpOnAFullQueue(t *testing.T) {
 
 // What one stream has to wait for, holds the records of the others.
 func TestPromise_killWhileAnotherStreamWaits(t *testing.T) {
-	readings(t, podsim.Options{}, func(s *scenario) {
+	tenant(t, podsim.Options{}, func(s *scenario) {
 		s.config.RetryOnFailure.MaxElapsedTime = 0
 		s.config.SupportedEvents = []podlog.EventType{podlog.Message, podlog.Maillog}
 	}, func(s *scenario) {
@@ -88,7 +88,7 @@ func TestPromise_killWhileAnotherStreamWaits(t *testing.T) {
 // The collector is told to stop while the sending queue is full, and killed since it does not end: what its batch
 // processor held is lost, that of the stream which has nothing to wait for as well.
 func TestPromise_killedInAStopWhileTheSendingQueueIsFull(t *testing.T) {
-	readings(t, podsim.Options{}, func(s *scenario) {
+	tenant(t, podsim.Options{}, func(s *scenario) {
 		s.config.SupportedEvents = []podlog.EventType{podlog.Message, podlog.Maillog}
 	}, func(s *scenario) {
 		s.traffic(20*time.Minute, 10*time.Second)

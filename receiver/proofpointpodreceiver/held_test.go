@@ -48,7 +48,7 @@ func lateAnswers(t *testing.T, set func(*scenario), story func(s *scenario, answ
 	t.Helper()
 	for name, answer := range map[string]error{"accepts late": nil, "refuses late": errBackendDown} {
 		t.Run(name, func(t *testing.T) {
-			readings(t, podsim.Options{}, set, func(s *scenario) { story(s, answer) })
+			tenant(t, podsim.Options{}, set, func(s *scenario) { story(s, answer) })
 		})
 	}
 }
@@ -96,7 +96,7 @@ func (s *scenario) longestPause() time.Duration {
 }
 
 func TestPauses_endInTimeThoughTheServiceGoesOnAfterOurCloseFrame(t *testing.T) {
-	readings(t, podsim.Options{CloseTail: 1 << 30}, func(s *scenario) {
+	tenant(t, podsim.Options{CloseTail: 1 << 30}, func(s *scenario) {
 		pause := 8 * time.Minute
 		s.config.Backfill.MaxPause = &pause
 		s.dial = s.paced(60, time.Second) // an hour takes fifty minutes
@@ -117,7 +117,7 @@ func TestPauses_endInTimeThoughTheServiceGoesOnAfterOurCloseFrame(t *testing.T) 
 }
 
 func TestPauses_endInTimeThoughThePipelineRefusesWhatTheArchiveBrings(t *testing.T) {
-	readings(t, podsim.Options{}, nil, func(s *scenario) {
+	tenant(t, podsim.Options{}, nil, func(s *scenario) {
 		s.sink.answers(refuseOld)
 		s.away(5)
 		s.traffic(3*time.Hour, time.Minute)

@@ -17,7 +17,7 @@ import (
 const metricSaveFailures = "otelcol_proofpointpod_receiver_save_failures"
 
 func TestKeeper_storageFailsAndRecovers(t *testing.T) {
-	readings(t, podsim.Options{}, nil, func(s *scenario) {
+	tenant(t, podsim.Options{}, nil, func(s *scenario) {
 		s.traffic(10*time.Minute, 10*time.Second)
 		s.storage.fails(errDiskFull)
 		s.traffic(30*time.Minute, 10*time.Second)
@@ -44,7 +44,7 @@ func TestKeeper_storageFailsAndRecovers(t *testing.T) {
 }
 
 func TestKeeper_killWhileStorageFails(t *testing.T) {
-	readings(t, podsim.Options{}, nil, func(s *scenario) {
+	tenant(t, podsim.Options{}, nil, func(s *scenario) {
 		s.traffic(10*time.Minute, 10*time.Second)
 		s.storage.fails(errDiskFull)
 		s.traffic(10*time.Minute, 10*time.Second)
@@ -61,7 +61,7 @@ func TestKeeper_killWhileStorageFails(t *testing.T) {
 // A process that could never read or write storage leaves no trace there, and the next finds the clean end of the one
 // before it.
 func TestKeeper_killWhenStorageFailedFromTheBeginning(t *testing.T) {
-	readings(t, podsim.Options{}, nil, func(s *scenario) {
+	tenant(t, podsim.Options{}, nil, func(s *scenario) {
 		s.traffic(10*time.Minute, 10*time.Second)
 		s.shutdown()
 		s.storage.fails(errDiskFull)
@@ -79,7 +79,7 @@ func TestKeeper_killWhenStorageFailedFromTheBeginning(t *testing.T) {
 }
 
 func TestKeeper_storageHangs(t *testing.T) {
-	readings(t, podsim.Options{}, nil, func(s *scenario) {
+	tenant(t, podsim.Options{}, nil, func(s *scenario) {
 		s.traffic(time.Minute, 10*time.Second)
 		release := s.storage.holds()
 		s.traffic(10*time.Minute, 10*time.Second)
@@ -91,7 +91,7 @@ func TestKeeper_storageHangs(t *testing.T) {
 }
 
 func TestKeeper_storageHangsAtTheStart(t *testing.T) {
-	readings(t, podsim.Options{}, nil, func(s *scenario) {
+	tenant(t, podsim.Options{}, nil, func(s *scenario) {
 		s.traffic(10*time.Minute, 10*time.Second)
 		s.shutdown()
 		s.traffic(10*time.Minute, 10*time.Second)
@@ -123,7 +123,7 @@ func TestKeeper_saysThatNoPositionIsStored(t *testing.T) {
 }
 
 func TestKeeper_positionIsReadBeforeTheSourceIsInitialized(t *testing.T) {
-	readings(t, podsim.Options{}, nil, func(s *scenario) {
+	tenant(t, podsim.Options{}, nil, func(s *scenario) {
 		s.traffic(time.Minute, 10*time.Second)
 		s.shutdown()
 		time.AfterFunc(time.Second, s.storage.holds())
@@ -155,7 +155,7 @@ func TestKeeper_oneStreamsStorageHangsAtTheEnd(t *testing.T) {
 }
 
 func TestKeeper_storageAnswersLate(t *testing.T) {
-	readings(t, podsim.Options{}, func(s *scenario) { s.config.Backfill.Since = "12h" }, func(s *scenario) {
+	tenant(t, podsim.Options{}, func(s *scenario) { s.config.Backfill.Since = "12h" }, func(s *scenario) {
 		s.traffic(time.Hour, time.Minute)
 		s.shutdown()
 		s.traffic(3*time.Hour, time.Minute)
@@ -178,7 +178,7 @@ func TestKeeper_storageAnswersLate(t *testing.T) {
 }
 
 func TestKeeper_storageAnswersLateAtTheFirstStart(t *testing.T) {
-	readings(t, podsim.Options{}, func(s *scenario) {
+	tenant(t, podsim.Options{}, func(s *scenario) {
 		s.config.Backfill.Since = "12h"
 		s.traffic(3*time.Hour, time.Minute)
 		s.storage.fails(errDiskFull)
@@ -195,7 +195,7 @@ func TestKeeper_storageAnswersLateAtTheFirstStart(t *testing.T) {
 }
 
 func TestKeeper_startsAnewWithoutItsPosition(t *testing.T) {
-	readings(t, podsim.Options{}, func(s *scenario) { s.config.ClusterID = podsim.ClusterID }, func(s *scenario) {
+	tenant(t, podsim.Options{}, func(s *scenario) { s.config.ClusterID = podsim.ClusterID }, func(s *scenario) {
 		s.traffic(time.Minute, 10*time.Second)
 		s.shutdown()
 		s.storage.garble("position")
@@ -247,7 +247,7 @@ func TestKeeper_warnsWithoutStorage(t *testing.T) {
 }
 
 func TestKeeper_quietStreamIsSavedOnceAMinute(t *testing.T) {
-	readings(t, podsim.Options{}, nil, func(s *scenario) {
+	tenant(t, podsim.Options{}, nil, func(s *scenario) {
 		s.mails(1)
 		s.elapse(6 * time.Minute) // for so long it may be in the pipeline's memory
 		before := s.storage.saved()

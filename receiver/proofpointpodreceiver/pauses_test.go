@@ -23,7 +23,7 @@ const pausesLose = "an archive session moves the position of the live session"
 func slowly(s *scenario) { s.dial = s.paced(150, 100*time.Millisecond) }
 
 func TestPauses_loseNothingIfTheLivePositionStaysWhereItIs(t *testing.T) {
-	readings(t, podsim.Options{}, slowly, func(s *scenario) {
+	tenant(t, podsim.Options{}, slowly, func(s *scenario) {
 		s.away(3)
 		s.traffic(10*time.Minute, 3*time.Second) // and the pauses are over
 		s.fills(6)
@@ -34,7 +34,7 @@ func TestPauses_loseNothingIfTheLivePositionStaysWhereItIs(t *testing.T) {
 }
 
 func TestPauses_moveTheLivePositionBack(t *testing.T) {
-	readings(t, podsim.Options{ArchiveMovesLive: true}, slowly, func(s *scenario) {
+	tenant(t, podsim.Options{ArchiveMovesLive: true}, slowly, func(s *scenario) {
 		s.away(3)
 		s.traffic(6*time.Hour, time.Minute)
 		s.fills(9)
@@ -44,7 +44,7 @@ func TestPauses_moveTheLivePositionBack(t *testing.T) {
 }
 
 func TestPauses_loseRecordsOnABusyTenant(t *testing.T) {
-	readings(t, podsim.Options{ArchiveSkipsLive: true}, slowly, func(s *scenario) {
+	tenant(t, podsim.Options{ArchiveSkipsLive: true}, slowly, func(s *scenario) {
 		s.state("Collecting")
 		s.traffic(20*time.Minute, 3*time.Second)
 		s.shutdown()
@@ -78,7 +78,7 @@ func TestPauses_loseRecordsOnABusyTenant(t *testing.T) {
 
 // A record that took longer than the pause comes by itself whatever the service does.
 func TestPauses_aLateRecordAfterEachProvesNothing(t *testing.T) {
-	readings(t, podsim.Options{ArchiveSkipsLive: true}, slowly, func(s *scenario) {
+	tenant(t, podsim.Options{ArchiveSkipsLive: true}, slowly, func(s *scenario) {
 		s.state("Collecting")
 		s.traffic(20*time.Minute, 3*time.Second)
 		s.shutdown()
@@ -104,7 +104,7 @@ func TestPauses_aLateRecordAfterEachProvesNothing(t *testing.T) {
 // On a quiet tenant there is not enough to tell from. Each pause is then a gap, which costs one more pause an hour later;
 // nothing is lost.
 func TestPauses_loseRecordsOnAQuietTenant(t *testing.T) {
-	readings(t, podsim.Options{ArchiveSkipsLive: true}, slowly, func(s *scenario) {
+	tenant(t, podsim.Options{ArchiveSkipsLive: true}, slowly, func(s *scenario) {
 		s.away(2)
 		s.traffic(8*time.Hour, 50*time.Second)
 		s.shutdown()
@@ -118,7 +118,7 @@ func TestPauses_loseRecordsOnAQuietTenant(t *testing.T) {
 // An hour of an archive that drops its sessions is read until a read brings nothing new. What counts is what all of them
 // have brought.
 func TestPauses_loseRecordsOnAQuietTenantWhoseArchiveDropsSessions(t *testing.T) {
-	readings(t, podsim.Options{ArchiveSkipsLive: true, ArchiveDrops: true}, slowly, func(s *scenario) {
+	tenant(t, podsim.Options{ArchiveSkipsLive: true, ArchiveDrops: true}, slowly, func(s *scenario) {
 		s.away(2)
 		s.traffic(12*time.Hour, 50*time.Second)
 		s.shutdown()
@@ -130,7 +130,7 @@ func TestPauses_loseRecordsOnAQuietTenantWhoseArchiveDropsSessions(t *testing.T)
 }
 
 func TestPauses_endOnATenantWithoutRecords(t *testing.T) {
-	readings(t, podsim.Options{}, slowly, func(s *scenario) {
+	tenant(t, podsim.Options{}, slowly, func(s *scenario) {
 		s.state("Collecting")
 		s.mails(3)
 		s.elapse(time.Minute)

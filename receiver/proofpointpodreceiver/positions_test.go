@@ -75,7 +75,7 @@ func (s *scenario) outage() (over func()) {
 }
 
 func TestPromise_outageLongerThanTheServicesMemory(t *testing.T) {
-	readings(t, podsim.Options{}, func(s *scenario) { s.config.RetryOnFailure.MaxElapsedTime = 0 }, func(s *scenario) {
+	tenant(t, podsim.Options{}, func(s *scenario) { s.config.RetryOnFailure.MaxElapsedTime = 0 }, func(s *scenario) {
 		s.traffic(time.Minute, 10*time.Second)
 		over := s.outage()
 		s.traffic(3*time.Hour, time.Minute)
@@ -89,7 +89,7 @@ func TestPromise_outageLongerThanTheServicesMemory(t *testing.T) {
 }
 
 func TestPromise_stoppedForLongerThanTheServicesMemory(t *testing.T) {
-	readings(t, podsim.Options{}, nil, func(s *scenario) {
+	tenant(t, podsim.Options{}, nil, func(s *scenario) {
 		s.traffic(time.Minute, 10*time.Second)
 		s.shutdown()
 		s.traffic(5*time.Hour, time.Minute)
@@ -102,7 +102,7 @@ func TestPromise_stoppedForLongerThanTheServicesMemory(t *testing.T) {
 }
 
 func TestPromise_stopAndStart(t *testing.T) {
-	readings(t, podsim.Options{CloseTail: 3}, nil, func(s *scenario) {
+	tenant(t, podsim.Options{CloseTail: 3}, nil, func(s *scenario) {
 		for range 5 {
 			s.traffic(time.Minute, 10*time.Second)
 			s.mails(20)
@@ -120,7 +120,7 @@ func TestPromise_stopAndStart(t *testing.T) {
 }
 
 func TestPromise_killWithRecordsInThePipelinesMemory(t *testing.T) {
-	readings(t, podsim.Options{}, nil, func(s *scenario) {
+	tenant(t, podsim.Options{}, nil, func(s *scenario) {
 		s.traffic(20*time.Minute, 10*time.Second)
 		s.kill()
 		lost, _ := s.count()
@@ -134,7 +134,7 @@ func TestPromise_killWithRecordsInThePipelinesMemory(t *testing.T) {
 }
 
 func TestPromise_killWithADurableQueue(t *testing.T) {
-	readings(t, podsim.Options{}, func(s *scenario) {
+	tenant(t, podsim.Options{}, func(s *scenario) {
 		s.config.UnflushedWindow = 0
 		s.sink.memory = 0
 	}, func(s *scenario) {
@@ -152,7 +152,7 @@ func TestPromise_killWithADurableQueue(t *testing.T) {
 // What a source has accepted in its first second must not be taken for written down by the pipeline, only because the
 // process before it has ended in order.
 func TestPromise_killRightAfterTheStart(t *testing.T) {
-	readings(t, podsim.Options{}, nil, func(s *scenario) {
+	tenant(t, podsim.Options{}, nil, func(s *scenario) {
 		s.traffic(10*time.Minute, 10*time.Second)
 		s.restart()
 		s.mails(20)
@@ -168,7 +168,7 @@ func TestPromise_killRightAfterTheStart(t *testing.T) {
 
 // One record with a `ts` of three days ago is no reason to read three days of the archive.
 func TestPromise_killWithARecordOfAWrongTime(t *testing.T) {
-	readings(t, podsim.Options{}, withSecondToken, func(s *scenario) {
+	tenant(t, podsim.Options{}, withSecondToken, func(s *scenario) {
 		s.traffic(10*time.Minute, 10*time.Second)
 		s.sent++
 		s.service.Push(podlog.Message, mail(s.sent, time.Now().Add(-72*time.Hour), 0))
@@ -186,7 +186,7 @@ func TestPromise_killWithARecordOfAWrongTime(t *testing.T) {
 }
 
 func TestPromise_killsInARow(t *testing.T) {
-	readings(t, podsim.Options{}, nil, func(s *scenario) {
+	tenant(t, podsim.Options{}, nil, func(s *scenario) {
 		for range 8 {
 			s.traffic(3*time.Minute, 10*time.Second)
 			s.kill()
@@ -198,7 +198,7 @@ func TestPromise_killsInARow(t *testing.T) {
 }
 
 func TestPromise_backendRefusesForAWhile(t *testing.T) {
-	readings(t, podsim.Options{}, nil, func(s *scenario) {
+	tenant(t, podsim.Options{}, nil, func(s *scenario) {
 		s.traffic(time.Minute, 10*time.Second)
 		s.sink.answers(refuse)
 		s.traffic(40*time.Minute, 10*time.Second)
@@ -210,7 +210,7 @@ func TestPromise_backendRefusesForAWhile(t *testing.T) {
 }
 
 func TestPromise_backendRefusesForLongerAndTheSourceIsRestarted(t *testing.T) {
-	readings(t, podsim.Options{}, nil, func(s *scenario) {
+	tenant(t, podsim.Options{}, nil, func(s *scenario) {
 		s.traffic(time.Minute, 10*time.Second)
 		s.sink.answers(refuse)
 		s.traffic(2*time.Hour, time.Minute)
@@ -225,7 +225,7 @@ func TestPromise_backendRefusesForLongerAndTheSourceIsRestarted(t *testing.T) {
 }
 
 func TestPromise_stopWhileTheBackendRefuses(t *testing.T) {
-	readings(t, podsim.Options{}, nil, func(s *scenario) {
+	tenant(t, podsim.Options{}, nil, func(s *scenario) {
 		s.traffic(20*time.Minute, 10*time.Second)
 		s.sink.answers(refuse)
 		s.traffic(time.Minute, 10*time.Second)
@@ -241,7 +241,7 @@ func TestPromise_stopWhileTheBackendRefuses(t *testing.T) {
 }
 
 func TestPromise_refusedForGood(t *testing.T) {
-	readings(t, podsim.Options{}, func(s *scenario) {
+	tenant(t, podsim.Options{}, func(s *scenario) {
 		s.service.Plan(podsim.Step{Do: podsim.Drop, Records: 60})
 	}, func(s *scenario) {
 		s.sink.answers(func(context.Context, plog.Logs) error { return consumererror.NewPermanent(errBackendDown) })
@@ -259,7 +259,7 @@ func TestPromise_refusedForGood(t *testing.T) {
 }
 
 func TestPromise_storageLost(t *testing.T) {
-	readings(t, podsim.Options{}, nil, func(s *scenario) {
+	tenant(t, podsim.Options{}, nil, func(s *scenario) {
 		s.traffic(2*time.Hour, time.Minute)
 		s.shutdown()
 		s.storage.wipe()
@@ -286,7 +286,7 @@ func TestPromise_storageLostAndADropAtOnce(t *testing.T) {
 }
 
 func TestPromise_storageLostAndSinceAppliesAgain(t *testing.T) {
-	readings(t, podsim.Options{}, func(s *scenario) { s.config.Backfill.Since = "3h" }, func(s *scenario) {
+	tenant(t, podsim.Options{}, func(s *scenario) { s.config.Backfill.Since = "3h" }, func(s *scenario) {
 		s.traffic(5*time.Hour, 10*time.Minute)
 		s.shutdown()
 		s.storage.wipe()
@@ -308,7 +308,7 @@ func TestPromise_storageLostAndSinceAppliesAgain(t *testing.T) {
 func TestPromise_storageReplacedWhileTheSourceRuns(t *testing.T) {
 	for name, ends := range map[string]func(*scenario){"stopped": (*scenario).shutdown, "killed": (*scenario).kill} {
 		t.Run(name, func(t *testing.T) {
-			readings(t, podsim.Options{}, nil, func(s *scenario) {
+			tenant(t, podsim.Options{}, nil, func(s *scenario) {
 				s.mails(3000)
 				s.traffic(3*time.Hour, time.Minute)
 				s.storage.wipe()
@@ -328,7 +328,7 @@ func TestPromise_storageReplacedWhileTheSourceRuns(t *testing.T) {
 func TestPromise_storageCorrupt(t *testing.T) {
 	for _, prefix := range []string{"position", "seen."} {
 		t.Run(prefix, func(t *testing.T) {
-			readings(t, podsim.Options{}, nil, func(s *scenario) {
+			tenant(t, podsim.Options{}, nil, func(s *scenario) {
 				s.traffic(2*time.Hour, time.Minute)
 				s.shutdown()
 				s.storage.garble(prefix)
@@ -344,7 +344,7 @@ func TestPromise_storageCorrupt(t *testing.T) {
 }
 
 func TestPosition_quietTenantOpensNoGap(t *testing.T) {
-	readings(t, podsim.Options{}, nil, func(s *scenario) {
+	tenant(t, podsim.Options{}, nil, func(s *scenario) {
 		s.mails(5)
 		s.elapse(20 * time.Hour)
 		s.service.DropAll(podsim.Close)
@@ -365,7 +365,7 @@ func TestPosition_quietTenantOpensNoGap(t *testing.T) {
 
 // On a quiet tenant, nothing shows that no other process has collected during a longer stop, so the archive is asked.
 func TestPosition_quietTenantThatWasStoppedForLonger(t *testing.T) {
-	readings(t, podsim.Options{}, withSecondToken, func(s *scenario) {
+	tenant(t, podsim.Options{}, withSecondToken, func(s *scenario) {
 		s.mails(5)
 		s.elapse(2 * time.Hour)
 		s.shutdown()
@@ -382,7 +382,7 @@ func TestPosition_quietTenantThatWasStoppedForLonger(t *testing.T) {
 }
 
 func TestPosition_since(t *testing.T) {
-	readings(t, podsim.Options{}, func(s *scenario) {
+	tenant(t, podsim.Options{}, func(s *scenario) {
 		s.config.Backfill.Since = "6h"
 		s.traffic(10*time.Hour, 10*time.Minute)
 	}, func(s *scenario) {
@@ -401,7 +401,7 @@ func TestPosition_since(t *testing.T) {
 }
 
 func TestPosition_whatIsOlderThanTheArchiveIsToldOnce(t *testing.T) {
-	readings(t, podsim.Options{}, nil, func(s *scenario) {
+	tenant(t, podsim.Options{}, nil, func(s *scenario) {
 		s.mails(10)
 		s.elapse(5 * time.Minute)
 		s.shutdown()

@@ -40,7 +40,7 @@ func TestQuiet_notWhileALongRecordIsOnItsWay(t *testing.T) {
 		"some TLS records are complete":        80 * time.Second,
 	} {
 		t.Run(name, func(t *testing.T) {
-			readings(t, podsim.Options{}, trickling, func(s *scenario) {
+			tenant(t, podsim.Options{}, trickling, func(s *scenario) {
 				s.traffic(time.Minute, 10*time.Second)
 				s.elapse(10 * time.Minute)
 				s.slow.Store(true)
@@ -62,7 +62,7 @@ func TestQuiet_notWhileALongRecordIsOnItsWay(t *testing.T) {
 
 // A pong that was read right after the pipeline has accepted a batch, but had waited since long before, tells nothing.
 func TestQuiet_notRightAfterThePipelineBlocked(t *testing.T) {
-	readings(t, podsim.Options{}, nil, func(s *scenario) {
+	tenant(t, podsim.Options{}, nil, func(s *scenario) {
 		s.traffic(time.Minute, 10*time.Second)
 		release := s.blocks(anything)
 		s.mails(1)
