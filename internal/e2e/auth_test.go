@@ -135,7 +135,7 @@ func TestTLS_clientCertificateOpensTheService(t *testing.T) {
 	least := file(t, "readme.yaml", configuration(t, "api_secret:"))
 
 	// Without it the source says which keys are missing.
-	health := freeAddress(t)
+	health := reservedAddress(t)
 	records := &recordFile{t: t, path: filepath.Join(t.TempDir(), "records.json")}
 	collector := startCollector(t, s, least, t.TempDir(), watched(health, records.path))
 	status := waitState(t, health, "Error")
@@ -162,7 +162,7 @@ receivers:
 func TestTLS_certificateThatIsNotTrustedStopsTheSource(t *testing.T) {
 	s := startService(t, podsim.Options{})
 	s.caFile = "" // the CA is none of the system's
-	health := freeAddress(t)
+	health := reservedAddress(t)
 	records := filepath.Join(t.TempDir(), "records.json")
 	collector := startCollector(t, s, file(t, "readme.yaml", configuration(t, "api_secret:")), t.TempDir(),
 		watched(health, records))

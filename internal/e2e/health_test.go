@@ -19,7 +19,7 @@ import (
 func TestConfigHealth_tellsTheStateOfEachStream(t *testing.T) {
 	// The licence is for message only: the maillog stream is refused with 401.
 	s := startService(t, podsim.Options{EventTypes: []podlog.EventType{podlog.Message}})
-	health, zpages, metrics := freeAddress(t), freeAddress(t), freeAddress(t)
+	health, zpages, metrics := reservedAddress(t), reservedAddress(t), reservedAddress(t)
 	collector := startCollector(t, s, config(t, "health.yaml"), t.TempDir(), onPorts(health, zpages, metrics))
 	s.waitLive(podlog.Message)
 

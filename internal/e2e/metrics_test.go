@@ -25,6 +25,7 @@ import (
 // A collector that has known good and bad hours shows every metric that alerts and dashboard use, with the labels that they
 // know.
 func TestMetrics_areThereAsAlertsAndDashboardKnowThem(t *testing.T) {
+	t.Parallel()
 	token := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none"}`)) + "." +
 		base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, `{"exp":%d}`, time.Now().Add(time.Hour).Unix())) + ".bWFkZS11cA"
 	const second = "made-up-second-token"
@@ -33,7 +34,7 @@ func TestMetrics_areThereAsAlertsAndDashboardKnowThem(t *testing.T) {
 		Past:   map[podlog.EventType]int{podlog.Message: 500},
 	})
 	s.Plan(podsim.Step{Type: podlog.Message, Do: podsim.Drop, After: time.Second})
-	metrics := freeAddress(t)
+	metrics := reservedAddress(t)
 	collector := startCollector(t, s, config(t, "health.yaml"), t.TempDir(), shippedReader(t, metrics)+fmt.Sprintf(`
 extensions:
   health_check: {http: {endpoint: %s}}
@@ -50,7 +51,7 @@ receivers:
     tls: {ca_file: %s}
 exporters:
   otlp_http: {endpoint: %q}
-`, freeAddress(t), freeAddress(t), second, podsim.ClusterID, s.url, s.caFile, refuseOnce(t)),
+`, reservedAddress(t), reservedAddress(t), second, podsim.ClusterID, s.url, s.caFile, refuseOnce(t)),
 		"POD_API_SECRET="+token)
 	s.waitLive(podlog.Message, podlog.Maillog)
 	repeated := recordOf(1, 200)

@@ -28,6 +28,7 @@ const (
 // A source starts, collects, has an outage, is refused, and is healed by a reload. Whoever has the page open sees all
 // of it without touching it, is told what to do, and needs no mouse.
 func TestPage_followsASourceThroughItsLife(t *testing.T) {
+	t.Parallel()
 	b := openBrowser(t)
 	s := startService(t, podsim.Options{
 		Rate:     map[podlog.EventType]float64{podlog.Message: 20, podlog.Maillog: 50},
@@ -48,7 +49,7 @@ receivers:
     description: All mail of example.com
     category: proofpoint/pod
     api_secret: ${file:%s}
-    handshake_timeout: 5s
+    handshake_timeout: 10s
 `, address, token))
 
 	b.do(chromedp.Navigate("http://" + address))

@@ -13,6 +13,7 @@ import (
 // The main job, with what happens on a bad day: the service drops sessions, holds their slots, has a bad gateway; the
 // backend is away; the collector is restarted meanwhile. Every record arrives once, as it was sent.
 func TestPipeline_deliversEveryRecordOnceThroughABadDay(t *testing.T) {
+	t.Parallel()
 	s := startService(t, podsim.Options{SlotHold: -1, Resume: podsim.ResumeAfterReceived})
 	s.Plan(
 		podsim.Step{Type: podlog.Message, Do: podsim.Drop, Records: 700},

@@ -187,6 +187,7 @@ func (r *rig) assertLostOne() {
 
 // What is kept is gone, is garbage, or is another stream's. The service still knows where the session stood.
 func TestPromise_storageLostOrCorrupt(t *testing.T) {
+	t.Parallel()
 	for name, harm := range map[string]struct {
 		do   func(r *rig, files []string)
 		says string

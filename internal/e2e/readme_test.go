@@ -276,8 +276,8 @@ func tryFileAndOTLP(t *testing.T, line string) {
 func tryHealth(t *testing.T, line string) {
 	t.Helper()
 	s := startService(t, podsim.Options{})
-	health := freeAddress(t)
-	ports := file(t, "ports.yaml", onPorts(health, freeAddress(t), freeAddress(t)))
+	health := reservedAddress(t)
+	ports := file(t, "ports.yaml", onPorts(health, reservedAddress(t), reservedAddress(t)))
 	collector := typedCollector(t, s, line+" --config "+ports)
 	collector.waitFor(ready)
 	waitState(t, health, "Collecting")
@@ -290,8 +290,8 @@ func tryHealthWithOTLP(t *testing.T, line string) {
 	s := startService(t, podsim.Options{})
 	b := startBackend(t)
 	s.Generate(podlog.Message, 10)
-	health := freeAddress(t)
-	ports := file(t, "ports.yaml", onPorts(health, freeAddress(t), freeAddress(t)))
+	health := reservedAddress(t)
+	ports := file(t, "ports.yaml", onPorts(health, reservedAddress(t), reservedAddress(t)))
 	collector := typedCollector(t, s, line+" --config "+ports, "OTLP_ENDPOINT="+b.URL)
 	_, arrived := b.waitCount(10)
 	waitState(t, health, "Collecting")
@@ -311,7 +311,7 @@ func tryReplay(t *testing.T, line string) {
 	args := []string{
 		featureGate,
 		"--config=" + file(t, "least.yaml", configuration(t, "api_secret:")),
-		"--config=" + file(t, "watched.yaml", watched(freeAddress(t), records.path)),
+		"--config=" + file(t, "watched.yaml", watched(reservedAddress(t), records.path)),
 	}
 	for _, setting := range []string{
 		"cluster_id: demo", "api_secret: demo-token", "endpoint: wss://127.0.0.1:8443/v1/stream", "tls.ca_file: ca.pem",
@@ -436,7 +436,7 @@ func TestReadme_sumoLogicsConfigCollects(t *testing.T) {
 	s.Generate(podlog.Message, 10)
 	s.Generate(podlog.Maillog, 10)
 	records := &recordFile{t: t, path: filepath.Join(t.TempDir(), "records.json")}
-	collector := startCollector(t, s, file(t, "pasted.yaml", text), t.TempDir(), watched(freeAddress(t), records.path))
+	collector := startCollector(t, s, file(t, "pasted.yaml", text), t.TempDir(), watched(reservedAddress(t), records.path))
 	records.waitCount(20)
 	collector.stop()
 	assertExactlyOnce(t, s.produced(podlog.Message, podlog.Maillog), records.read())

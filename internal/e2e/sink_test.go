@@ -31,7 +31,7 @@ type sink struct {
 func startSink(t *testing.T) *sink {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "records.json")
-	address := freeAddress(t)
+	address := reservedAddress(t)
 	s := &sink{t: t, endpoint: "http://" + address, records: &recordFile{t: t, path: path}}
 	s.config = file(t, "sink.yaml", fmt.Sprintf(`
 receivers:
@@ -62,15 +62,6 @@ func (s *sink) start() {
 	s.t.Helper()
 	s.process = start(s.t, s.t.TempDir(), nil, binary(s.t, "otelcol-proofpointpod"), "--config="+s.config)
 	s.waitFor(ready)
-}
-
-// freeAddress is an address of this machine that nobody listens on.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := listen(t)
-	require.NoError(t, err)
-	defer func() { require.NoError(t, l.Close()) }()
-	return l.Addr().String()
 }
 
 // received is a log record as it arrived.
