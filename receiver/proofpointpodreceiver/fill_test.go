@@ -162,12 +162,19 @@ type pacedConn struct {
 	net.Conn
 	scenario *scenario
 	before   int // how many sessions there were when it was opened
+	begun    bool
+	archive  bool // of the session on it, once that has begun
 	bytes    int
 	each     time.Duration
 }
 
 func (c *pacedConn) Read(p []byte) (int, error) {
-	if sessions := c.scenario.service.Sessions(); len(sessions) > c.before && sessions[c.before].Archive {
+	if !c.begun {
+		if sessions := c.scenario.service.Sessions(); len(sessions) > c.before {
+			c.begun, c.archive = true, sessions[c.before].Archive
+		}
+	}
+	if c.archive {
 		<-time.After(c.each)
 		p = p[:min(len(p), c.bytes)]
 	}
