@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/extension/xextension/storage"
 
+	"github.com/proofpointpod/otelcol/internal/memstore"
 	"github.com/proofpointpod/otelcol/internal/podsim"
 	"github.com/proofpointpod/otelcol/internal/position"
 )
@@ -29,7 +30,7 @@ func (h host) GetExtensions() map[component.ID]component.Component {
 
 // newHost makes a host whose storage remembers, for each stream, as many records as the variant says.
 func newHost(ctx context.Context, v *variant, receiver component.Type) (host, error) {
-	h := host{storage: &memory{forgets: v.forgets, stores: map[string]map[string][]byte{}}}
+	h := host{storage: &memory{forgets: v.forgets, stores: map[string]memstore.Store{}}}
 	for _, w := range v.workloads {
 		if v.remembers == 0 {
 			continue
@@ -80,7 +81,7 @@ type memory struct {
 
 	forgets bool // what is stored is gone
 	mu      sync.Mutex
-	stores  map[string]map[string][]byte // by the client's name
+	stores  map[string]memstore.Store // by the client's name
 }
 
 // GetClient implements [storage.Extension].
@@ -89,53 +90,16 @@ func (m *memory) GetClient(_ context.Context, _ component.Kind, id component.ID,
 	defer m.mu.Unlock()
 	name = id.String() + " " + name
 	if m.stores[name] == nil {
-		m.stores[name] = map[string][]byte{}
+		m.stores[name] = memstore.Store{}
 	}
-	return &memoryClient{memory: m, store: m.stores[name]}, nil
-}
-
-// memoryClient is a client of memory, whose lock guards its store.
-type memoryClient struct {
-	memory *memory
-	store  map[string][]byte
-}
-
-// Get implements [storage.Client].
-func (c *memoryClient) Get(ctx context.Context, key string) ([]byte, error) {
-	get := storage.GetOperation(key)
-	err := c.Batch(ctx, get)
-	return get.Value, err
-}
-
-// Set implements [storage.Client].
-func (c *memoryClient) Set(ctx context.Context, key string, value []byte) error {
-	return c.Batch(ctx, storage.SetOperation(key, value))
-}
-
-// Delete implements [storage.Client].
-func (c *memoryClient) Delete(ctx context.Context, key string) error {
-	return c.Batch(ctx, storage.DeleteOperation(key))
-}
-
-// Batch implements [storage.Client].
-func (c *memoryClient) Batch(_ context.Context, operations ...*storage.Operation) error {
-	c.memory.mu.Lock()
-	defer c.memory.mu.Unlock()
-	for _, operation := range operations {
-		switch operation.Type {
-		case storage.Get:
-			operation.Value = slices.Clone(c.store[operation.Key])
-		case storage.Set:
-			if c.memory.forgets {
-				continue
-			}
-			c.store[operation.Key] = slices.Clone(operation.Value)
-		case storage.Delete:
-			delete(c.store, operation.Key)
+	store := m.stores[name]
+	return memstore.Client(func(_ context.Context, operations ...*storage.Operation) error {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		if m.forgets {
+			operations = slices.DeleteFunc(slices.Clone(operations), func(o *storage.Operation) bool { return o.Type == storage.Set })
 		}
-	}
-	return nil
+		store.Do(operations...)
+		return nil
+	}), nil
 }
-
-// Close implements [storage.Client].
-func (c *memoryClient) Close(context.Context) error { return nil }

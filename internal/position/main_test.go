@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/collector/extension/xextension/storage"
 	"go.uber.org/goleak"
 
+	"github.com/proofpointpod/otelcol/internal/memstore"
 	"github.com/proofpointpod/otelcol/internal/position"
 )
 
@@ -21,10 +22,11 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // errDisk is how the storage of the tests fails.
 var errDisk = errors.New("no space left on device")
 
-// memory is a storage client. A batch succeeds as a whole or not at all, in the order of its operations.
+// memory is a storage client.
 type memory struct {
+	memstore.Client
 	mu   sync.Mutex
-	data map[string][]byte
+	data memstore.Store
 	// fail is what every call returns; nil: it works.
 	fail error
 	// during is called in the middle of a batch, without the lock; nil: nothing is.
@@ -34,23 +36,15 @@ type memory struct {
 	batches        int
 }
 
-func newMemory() *memory { return &memory{data: map[string][]byte{}} }
+func newMemory() *memory { return memoryOf(memstore.Store{}) }
 
-func (m *memory) Get(ctx context.Context, key string) ([]byte, error) {
-	get := storage.GetOperation(key)
-	err := m.Batch(ctx, get)
-	return get.Value, err
+func memoryOf(data memstore.Store) *memory {
+	m := &memory{data: data}
+	m.Client = m.batch
+	return m
 }
 
-func (m *memory) Set(ctx context.Context, key string, value []byte) error {
-	return m.Batch(ctx, storage.SetOperation(key, value))
-}
-
-func (m *memory) Delete(ctx context.Context, key string) error {
-	return m.Batch(ctx, storage.DeleteOperation(key))
-}
-
-func (m *memory) Batch(_ context.Context, operations ...*storage.Operation) error {
+func (m *memory) batch(_ context.Context, operations ...*storage.Operation) error {
 	if m.during != nil {
 		m.during()
 	}
@@ -64,25 +58,21 @@ func (m *memory) Batch(_ context.Context, operations ...*storage.Operation) erro
 	for _, o := range operations {
 		switch o.Type {
 		case storage.Get:
-			o.Value = m.data[o.Key]
 		case storage.Set:
-			m.data[o.Key] = append([]byte{}, o.Value...)
 			m.wrote += len(o.Value)
 		case storage.Delete:
-			delete(m.data, o.Key)
 			m.deleted++
 		}
 	}
+	m.data.Do(operations...)
 	return nil
 }
-
-func (*memory) Close(context.Context) error { return nil }
 
 // copy is what a process that starts now would find.
 func (m *memory) copy() *memory {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return &memory{data: maps.Clone(m.data)}
+	return memoryOf(maps.Clone(m.data))
 }
 
 // noon is when the stories begin.

@@ -13,6 +13,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/extension/xextension/storage"
+
+	"github.com/proofpointpod/otelcol/internal/memstore"
 )
 
 var storageID = component.MustNewID("memory_storage")
@@ -30,7 +32,7 @@ type memoryStorage struct {
 	t *testing.T
 
 	mu      sync.Mutex
-	stores  map[string]map[string][]byte // by the client's name
+	stores  map[string]memstore.Store // by the client's name
 	open    map[string]*memoryClient
 	failure error         // what every call answers; nil: they work
 	held    chan struct{} // every call of some clients waits until it is closed; nil: none does
@@ -40,7 +42,7 @@ type memoryStorage struct {
 
 func newMemoryStorage(t *testing.T) *memoryStorage {
 	t.Helper()
-	return &memoryStorage{t: t, stores: map[string]map[string][]byte{}, open: map[string]*memoryClient{}}
+	return &memoryStorage{t: t, stores: map[string]memstore.Store{}, open: map[string]*memoryClient{}}
 }
 
 // GetClient implements [storage.Extension].
@@ -56,9 +58,10 @@ func (m *memoryStorage) GetClient(ctx context.Context, kind component.Kind, id c
 		return nil, fmt.Errorf("the client %q is open already", name)
 	}
 	c := &memoryClient{storage: m, name: name}
+	c.Client = c.batch
 	m.open[name] = c
 	if m.stores[name] == nil {
-		m.stores[name] = map[string][]byte{}
+		m.stores[name] = memstore.Store{}
 	}
 	return c, nil
 }
@@ -166,27 +169,13 @@ func (m *memoryStorage) kill() {
 
 // memoryClient is a client of a memoryStorage. Its fields are guarded by the storage's lock.
 type memoryClient struct {
+	memstore.Client
 	storage      *memoryStorage
 	name         string
 	closed, dead bool
 }
 
-func (c *memoryClient) Get(ctx context.Context, key string) ([]byte, error) {
-	get := storage.GetOperation(key)
-	err := c.Batch(ctx, get)
-	return get.Value, err
-}
-
-func (c *memoryClient) Set(ctx context.Context, key string, value []byte) error {
-	return c.Batch(ctx, storage.SetOperation(key, value))
-}
-
-func (c *memoryClient) Delete(ctx context.Context, key string) error {
-	return c.Batch(ctx, storage.DeleteOperation(key))
-}
-
-// Batch implements [storage.Client]. It does all or nothing.
-func (c *memoryClient) Batch(ctx context.Context, operations ...*storage.Operation) error {
+func (c *memoryClient) batch(ctx context.Context, operations ...*storage.Operation) error {
 	if err := c.storage.turn(ctx, c); err != nil {
 		return err
 	}
@@ -195,21 +184,8 @@ func (c *memoryClient) Batch(ctx context.Context, operations ...*storage.Operati
 	if c.dead {
 		return errKilled
 	}
-	store := c.storage.stores[c.name]
-	changed := false
-	for _, operation := range operations {
-		switch operation.Type {
-		case storage.Get:
-			operation.Value = slices.Clone(store[operation.Key])
-		case storage.Set:
-			store[operation.Key] = slices.Clone(operation.Value)
-			changed = true
-		case storage.Delete:
-			delete(store, operation.Key)
-			changed = true
-		}
-	}
-	if changed {
+	c.storage.stores[c.name].Do(operations...)
+	if slices.ContainsFunc(operations, func(o *storage.Operation) bool { return o.Type != storage.Get }) {
 		c.storage.saves++
 	}
 	return nil
