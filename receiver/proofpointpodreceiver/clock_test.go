@@ -80,7 +80,7 @@ func TestClock_ofSomebodyWhoHasNone(t *testing.T) {
 	const unbelievable = "the Date of the service's answer is not believed: it is more than 30 days from this machine's clock; correct that, or the clock of the proxy in between"
 	for _, date := range []string{"Thu, 01 Jan 1970 00:00:00 GMT", "Wed, 01 Dec 1999 00:00:00 GMT", "Wed, 02 Feb 2000 00:00:00 GMT", "Fri, 31 Dec 9999 23:59:59 GMT"} {
 		t.Run(date, func(t *testing.T) {
-			readings(t, podsim.Options{}, withSecondToken, func(s *scenario) {
+			tenant(t, podsim.Options{}, withSecondToken, func(s *scenario) {
 				s.traffic(time.Minute, 10*time.Second)
 				s.service.Plan(podsim.Step{Headers: map[string]string{"Date": date}})
 				for range 2 {

@@ -349,7 +349,7 @@ func TestNetwork_proxyOfTheEnvironment(t *testing.T) {
 			t.Setenv("HTTPS_PROXY", proxyURL(scheme, proxyPassword))
 			t.Setenv("NO_PROXY", "")
 			p := &proxy{clerk: clerk}
-			play(t, podsim.Options{}, func(s *scenario) { s.through(p) }, func(s *scenario) { s.passes(p) })
+			playAlone(t, podsim.Options{}, func(s *scenario) { s.through(p) }, func(s *scenario) { s.passes(p) })
 		})
 	}
 }
@@ -357,7 +357,7 @@ func TestNetwork_proxyOfTheEnvironment(t *testing.T) {
 func TestNetwork_proxyOfTheEnvironmentIsNotForEveryHost(t *testing.T) {
 	t.Setenv("HTTPS_PROXY", proxyURL("http", proxyPassword))
 	t.Setenv("NO_PROXY", "proofpoint.com")
-	play(t, podsim.Options{}, nil, func(s *scenario) { s.state("Collecting") })
+	playAlone(t, podsim.Options{}, nil, func(s *scenario) { s.state("Collecting") })
 }
 
 // passes holds that records come through the proxy, also after a drop.

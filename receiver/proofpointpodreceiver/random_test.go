@@ -30,7 +30,6 @@ func TestPromise_randomSchedule(t *testing.T) {
 	}
 	for seed := range uint64(seeds) {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
-			t.Parallel()
 			random := rand.New(rand.NewPCG(seed, 0))
 			options := podsim.Options{
 				Seed:           seed,

@@ -54,8 +54,16 @@ type scenario struct {
 	dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
-// play runs a scenario of a source of messages. set may change the service and the configuration before they start.
-func play(t *testing.T, options podsim.Options, set func(*scenario), story func(*scenario)) {
+// play runs a scenario of a source of messages, side by side with others. set may change the service and the
+// configuration before they start.
+func play(t *testing.T, options podsim.Options, set, story func(*scenario)) {
+	t.Helper()
+	t.Parallel()
+	playAlone(t, options, set, story)
+}
+
+// playAlone is play for a test that changes what all of them share: the environment.
+func playAlone(t *testing.T, options podsim.Options, set, story func(*scenario)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		s := &scenario{

@@ -19,10 +19,9 @@ import (
 const secondToken = podsim.Token + "2"
 
 // tenant plays a scenario of a source that has storage, and a pipeline that keeps what it accepts in its memory for five
-// minutes. It is played side by side with others, since most of the time of these tests is spent in scenarios of hours.
+// minutes.
 func tenant(t *testing.T, options podsim.Options, set, story func(*scenario)) {
 	t.Helper()
-	t.Parallel()
 	play(t, options, func(s *scenario) {
 		s.config.Storage = &storageID
 		s.sink.memory = 5 * time.Minute
