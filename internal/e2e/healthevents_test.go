@@ -20,21 +20,22 @@ func TestHealthEvents_areLogRecordsForTheBackend(t *testing.T) {
 	s := startService(t, podsim.Options{})
 	s.RejectTokens(podsim.Token)
 	data := t.TempDir()
+	written := &recordFile{t: t, path: filepath.Join(data, "records.json")}
 	collector := startCollector(t, s, config(t, "collector.yaml"), data, on)
-	collector.waitFor("not collecting any more")
+	written.waitCount(1)
 	collector.stop()
 
 	s.AcceptTokens(podsim.Token)
 	collector = startCollector(t, s, config(t, "collector.yaml"), data, on)
 	s.waitLive(podlog.Message)
 	s.Generate(podlog.Message, 5)
-	s.waitWritten(podlog.Message)
+	written.waitCount(1 + 1 + 5)
 	collector.stop()
 
 	var records []received
 	var events []health.Event
 	var levels []plog.SeverityNumber
-	for _, r := range (&recordFile{t: t, path: filepath.Join(data, "records.json")}).read() {
+	for _, r := range written.read() {
 		name, is := r.resource["proofpointpod.health_event"]
 		if !is {
 			records = append(records, r)

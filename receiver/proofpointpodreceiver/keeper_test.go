@@ -114,7 +114,7 @@ func TestKeeper_storageHangsAtTheStart(t *testing.T) {
 // Otherwise a folder that was not moved along would be noticed by nobody.
 func TestKeeper_saysThatNoPositionIsStored(t *testing.T) {
 	const none = "no position is stored; collecting begins as at the first start of all"
-	readings(t, podsim.Options{}, nil, func(s *scenario) {
+	tenant(t, podsim.Options{}, nil, func(s *scenario) {
 		assert.Equal(t, 1, s.logged(none))
 		s.shutdown()
 		s.start()
