@@ -58,6 +58,6 @@ func startCollector(t *testing.T, s *service, configFile, dataDir, extra string,
 	}, env...)
 	p := start(t, t.TempDir(), env, binary(t, "otelcol-proofpointpod"), args...)
 	t.Cleanup(func() { assert.NotContains(t, p.out.String(), podsim.Token, "the secret was printed") })
-	p.waitFor(ready)
+	p.waitReady()
 	return p
 }

@@ -27,7 +27,7 @@ func TestHealthEvents_areLogRecordsForTheBackend(t *testing.T) {
 
 	s.AcceptTokens(podsim.Token)
 	collector = startCollector(t, s, config(t, "collector.yaml"), data, on)
-	s.waitLive(podlog.Message)
+	collector.waitFor("collecting\t")
 	s.Generate(podlog.Message, 5)
 	written.waitCount(1 + 1 + 5)
 	collector.stop()

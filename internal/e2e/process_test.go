@@ -3,8 +3,10 @@ package e2e
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -66,6 +68,38 @@ func (p *process) waitFor(text string) {
 	ctx, cancel := context.WithTimeout(p.t.Context(), patience)
 	defer cancel()
 	require.True(p.t, p.out.wait(ctx, text), "%s never said %q", p.cmd.Path, text)
+}
+
+// waitReady returns when a collector runs and hears signals. It says that it is ready a moment before, and a signal in
+// between would kill it; so it is ready when it has said so and nothing in it runs any more.
+func (p *process) waitReady() {
+	p.t.Helper()
+	p.waitFor(ready)
+	ctx, cancel := context.WithTimeout(p.t.Context(), patience)
+	defer cancel()
+	for asleep := 0; asleep < 3; asleep++ { // more than one look, as threads are not all seen in one moment
+		if p.runs() {
+			asleep = -1
+		}
+		select {
+		case <-time.After(time.Millisecond):
+		case <-ctx.Done():
+			require.FailNow(p.t, "it never rests", p.cmd.Path)
+		}
+	}
+}
+
+// runs says whether one of the program's threads does, or would if it had a processor. Where there is no /proc, it does
+// not say.
+func (p *process) runs() bool {
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", p.cmd.Process.Pid))
+	require.NoError(p.t, err)
+	return slices.ContainsFunc(threads, func(path string) bool {
+		stat, err := os.ReadFile(path)
+		// The state follows on the name, in parentheses (proc(5)). A thread can have ended meanwhile.
+		_, state, _ := bytes.Cut(stat, []byte(") "))
+		return err == nil && bytes.HasPrefix(state, []byte("R"))
+	})
 }
 
 // signal sends a signal to the program, not to its children.

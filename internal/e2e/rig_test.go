@@ -135,7 +135,7 @@ func (r *rig) collect() {
 		"OTLP_ENDPOINT=" + r.far.URL,
 	}, binary(r.t, "otelcol-proofpointpod"), args...)
 	r.t.Cleanup(func() { assert.NotContains(r.t, p.out.String(), podsim.Token, "the secret was printed") })
-	p.waitFor(ready)
+	p.waitReady()
 	r.collector = p
 }
 

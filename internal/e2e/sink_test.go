@@ -61,7 +61,7 @@ service:
 func (s *sink) start() {
 	s.t.Helper()
 	s.process = start(s.t, s.t.TempDir(), nil, binary(s.t, "otelcol-proofpointpod"), "--config="+s.config)
-	s.waitFor(ready)
+	s.waitReady()
 }
 
 // received is a log record as it arrived.
