@@ -28,7 +28,7 @@ func readBarely(ctx context.Context, v *variant, from service, play string, coun
 		MaxRecordSize:    64 << 20,
 	}
 	t := eventType(v.workloads[0])
-	session, err := client.Open(ctx, t, http.Header{})
+	session, err := client.Open(ctx, ctx, t, http.Header{})
 	if err != nil {
 		return ended(ctx, err)
 	}

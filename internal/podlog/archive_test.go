@@ -72,7 +72,7 @@ func TestSession_tellsTheServicesTime(t *testing.T) {
 					answer := switching(p.request())
 					p.say(strings.TrimSuffix(answer, "\r\n") + test.header + "\r\n" + closing(1000, ""))
 				})
-				session, err := w.client.Open(context.Background(), podlog.Message, bearer())
+				session, err := w.client.Open(context.Background(), context.Background(), podlog.Message, bearer())
 				require.NoError(w.t, err)
 				assert.True(w.t, test.want.Equal(session.Date()), session.Date())
 				assert.Error(w.t, session.Receive(context.Background(), &handler{}))

@@ -49,60 +49,87 @@ type Client struct {
 // controlBufferSize is enough for the control frames, all we ever write, and for the lines of an answer.
 const controlBufferSize = 512
 
+// unwantedWait is how long an answer is awaited that nobody wants any more.
+const unwantedWait = 2 * time.Second
+
 // Open tries once to open a live session for the event type; auth are the headers that authenticate it. It returns
-// within HandshakeTimeout, and at once when ctx ends. The error is ctx's cause or an [*Error].
+// within HandshakeTimeout, and at once when abort ends. When stop ends, it returns at once too, unless the handshake is
+// on its way: a session that the service opens unheard takes the records with it that it writes there, so the answer is
+// awaited, for 2 s at the most. The error is the cause of stop or abort, or an [*Error].
 //
 // The caller has to call [Session.Receive], which closes the session.
-func (c *Client) Open(ctx context.Context, t EventType, auth http.Header) (*Session, error) {
-	return c.try(ctx, c.url(c.query(t)), auth)
+func (c *Client) Open(stop, abort context.Context, t EventType, auth http.Header) (*Session, error) {
+	return c.try(stop, abort, c.url(c.query(t)), auth)
 }
 
 // OpenArchive is Open for a session with the archive, from since until to, which the service rounds to whole hours. It
-// takes the slot of a live session with the same token. Receive ends when all is delivered: with ReasonClosed, or, as
+// takes the slot of a live session with the same token. What it brings can be read again, so when ctx ends, it returns
+// at once, whatever is on its way. Receive ends when all is delivered: with ReasonClosed, or, as
 // some clients saw, with ReasonDropped, which can't be told from a drop in the middle.
 func (c *Client) OpenArchive(ctx context.Context, t EventType, auth http.Header, since, to time.Time) (*Session, error) {
 	query := c.query(t)
 	query.Set("sinceTime", archiveTime(since))
 	query.Set("toTime", archiveTime(to))
-	return c.try(ctx, c.url(query), auth)
+	return c.try(ctx, ctx, c.url(query), auth)
 }
 
 // archiveTime spells a time in the way that needs no escaping in a URL, and that every client's author got to work.
 func archiveTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000") + "-0000" }
 
 // try makes one attempt within HandshakeTimeout.
-func (c *Client) try(ctx context.Context, url string, auth http.Header) (*Session, error) {
-	attempt, cancel := context.WithTimeout(ctx, c.HandshakeTimeout)
+func (c *Client) try(stop, abort context.Context, url string, auth http.Header) (*Session, error) {
+	attempt, cancel := context.WithTimeout(abort, c.HandshakeTimeout)
 	defer cancel()
 
-	session, err := c.open(attempt, url, auth)
+	session, err := c.open(stop, attempt, url, auth)
 	if err == nil {
 		return session, nil
 	}
 	if deadline, _ := attempt.Deadline(); !time.Now().Before(deadline) {
 		<-attempt.Done() // the same deadline, set on the connection, can be a moment ahead of the context
 	}
-	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
-	}
 	var failed *Error
 	if !errors.As(err, &failed) {
 		failed = &Error{Op: "opening the session", Reason: ReasonHandshake, Err: err}
 	}
+	for _, ended := range []context.Context{abort, stop} {
+		if ended.Err() == nil {
+			continue
+		}
+		if failed.MayBeOpen {
+			return nil, &Error{Op: failed.Op, Reason: ReasonHandshake, MayBeOpen: true, Err: context.Cause(ended)}
+		}
+		return nil, context.Cause(ended)
+	}
 	// An answer that was read counts, even if the time ran out while more of it was awaited.
 	if failed.Status == 0 && attempt.Err() != nil {
-		return nil, &Error{Op: failed.Op + ": no answer within " + c.HandshakeTimeout.String(), Reason: ReasonTimeout}
+		return nil, &Error{
+			Op: failed.Op + ": no answer within " + c.HandshakeTimeout.String(), Reason: ReasonTimeout, MayBeOpen: failed.MayBeOpen,
+		}
 	}
 	return nil, failed
 }
 
-func (c *Client) open(ctx context.Context, url string, auth http.Header) (*Session, error) {
-	conn, err := c.connect(ctx)
+// open makes the attempt that ctx ends. stop ends it before the handshake is sent, and unwantedWait later after that.
+func (c *Client) open(stop, ctx context.Context, url string, auth http.Header) (*Session, error) {
+	connecting, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(stop, cancel)()
+	conn, err := c.connect(connecting)
 	if err != nil {
 		return nil, err
 	}
+	if stop.Err() != nil { // nothing is sent for nothing
+		conn.abort()
+		return nil, context.Cause(stop)
+	}
+	waiting, giveUp := context.WithCancel(ctx)
+	defer giveUp()
+	patience := time.AfterFunc(c.HandshakeTimeout, giveUp)
+	defer patience.Stop()
+	defer context.AfterFunc(stop, func() { patience.Reset(unwantedWait) })()
 	// gorilla's handshake does not end with its context: closing the connection ends it.
-	stop := context.AfterFunc(ctx, conn.abort)
+	ended := context.AfterFunc(waiting, conn.abort)
 
 	patient := &patientConn{Conn: conn.top}
 	answer := &answerConn{Conn: patient, in: bufio.NewReaderSize(patient, readBufferSize), rest: maxAnswer}
@@ -119,14 +146,14 @@ func (c *Client) open(ctx context.Context, url string, auth http.Header) (*Sessi
 	for name, values := range auth {
 		header[http.CanonicalHeaderKey(name)] = values
 	}
-	ws, response, err := dialer.DialContext(ctx, url, header) //nolint:bodyclose // gorilla hands out a copy
+	ws, response, err := dialer.DialContext(waiting, url, header) //nolint:bodyclose // gorilla hands out a copy
 	if err != nil {
-		stop()
+		ended()
 		conn.abort()
 		return nil, handshakeError(response, err, c.secrets(auth))
 	}
-	if !stop() {
-		return nil, &Error{Op: "WebSocket handshake with " + c.Endpoint.Host, Reason: ReasonHandshake, Err: ctx.Err()}
+	if !ended() {
+		return nil, &Error{Op: "WebSocket handshake with " + c.Endpoint.Host, Reason: ReasonHandshake, MayBeOpen: true, Err: waiting.Err()}
 	}
 	return &Session{
 		ws:        ws,
@@ -174,14 +201,16 @@ func handshakeError(response *http.Response, err error, secrets []string) *Error
 	failed := &Error{Op: "WebSocket handshake", Reason: ReasonHandshake}
 	if response == nil {
 		failed.Err = quoted(err, secrets)
+		failed.MayBeOpen = true
 		if clientCertificateRefused(err) {
-			failed.Reason = ReasonClientCertificate
+			failed.Reason, failed.MayBeOpen = ReasonClientCertificate, false
 		}
 		return failed
 	}
 	failed.Reason = ReasonStatus
 	failed.Status = response.StatusCode
 	failed.RetryAfter = retryAfter(response.Header, time.Now())
+	failed.MayBeOpen = response.StatusCode == http.StatusSwitchingProtocols
 	location := response.Header.Get("Location")
 	switch {
 	case response.StatusCode == http.StatusSwitchingProtocols || !errors.Is(err, websocket.ErrBadHandshake):

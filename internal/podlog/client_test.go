@@ -24,7 +24,7 @@ func TestClient_asksForALiveSession(t *testing.T) {
 			p.say("HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")
 		})
 
-		_, err := w.client.Open(context.Background(), podlog.Audit, http.Header{"authorization": {"Bearer " + token}})
+		_, err := w.client.Open(context.Background(), context.Background(), podlog.Audit, http.Header{"authorization": {"Bearer " + token}})
 
 		require.Error(t, err)
 		w.peers.Wait()
@@ -125,6 +125,7 @@ func TestClient_tellsEveryAnswer(t *testing.T) {
 				assert.Equal(w.t, test.label, failed.Label())
 				assert.Equal(w.t, test.text, failed.Error())
 				assert.Zero(w.t, failed.RetryAfter)
+				assert.False(w.t, failed.MayBeOpen)
 			})
 		})
 	}
@@ -228,6 +229,7 @@ func TestClient_switchesOnlyToWebSocket(t *testing.T) {
 				assert.Equal(w.t, podlog.ReasonStatus, failed.Reason)
 				assert.Equal(w.t, "status_101", failed.Label())
 				require.Error(w.t, failed.Err)
+				assert.True(w.t, failed.MayBeOpen)
 			})
 		})
 	}

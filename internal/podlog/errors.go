@@ -66,6 +66,9 @@ type Error struct {
 	Body string
 	// CloseCode is the WebSocket close code with ReasonClosed.
 	CloseCode int
+	// MayBeOpen: the service may have opened the session all the same, and count what it wrote to it as delivered. The
+	// handshake was sent, and what was read of its answer is not one that refuses.
+	MayBeOpen bool
 	// RetryAfter is how long the answer asks us to stay away: 0 to 10 minutes.
 	RetryAfter time.Duration
 	// Err is the cause, nil if the other fields say it all.

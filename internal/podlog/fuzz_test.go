@@ -81,8 +81,10 @@ type content struct {
 // readSession reads what the script sends as a session does.
 func readSession(t *testing.T, s *script, limit int64) (contents []content, end error) {
 	t.Helper()
-	client := &Client{Endpoint: &url.URL{Scheme: "ws", Host: "service.test"}, MaxRecordSize: limit, Dial: s.dial}
-	session, err := client.open(t.Context(), client.url(client.query(Message)), nil)
+	client := &Client{
+		Endpoint: &url.URL{Scheme: "ws", Host: "service.test"}, HandshakeTimeout: time.Minute, MaxRecordSize: limit, Dial: s.dial,
+	}
+	session, err := client.Open(t.Context(), t.Context(), Message, nil)
 	require.NoError(t, err)
 	for {
 		data, truncated, err := session.messages.next()

@@ -2,11 +2,13 @@ package podlog_test
 
 import (
 	"context"
+	"io"
 	"net"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/proofpointpod/otelcol/internal/podlog"
 )
@@ -19,6 +21,9 @@ type phase struct {
 	script func(*peer)
 	op     string // the beginning of what could not be done
 }
+
+// sent: the handshake was.
+func (f phase) sent() bool { return f.op == "WebSocket handshake" }
 
 func phases() map[string]phase {
 	nothing := func(*peer) {}
@@ -71,7 +76,7 @@ func (f phase) stage(w *world) {
 		return
 	}
 	w.serve(func(p *peer) {
-		if f.secure && f.op == "WebSocket handshake" {
+		if f.secure && f.sent() {
 			p.secure(w.serving)
 		}
 		f.script(p)
@@ -90,43 +95,108 @@ func TestClient_givesUpOnAPeerThatHangs(t *testing.T) {
 				assert.Equal(w.t, podlog.ReasonTimeout, failed.Reason)
 				assert.Equal(w.t, "handshake_timeout", failed.Label())
 				assert.EqualError(w.t, failed, phase.op+": no answer within 30s")
+				assert.Equal(w.t, phase.sent(), failed.MayBeOpen)
 			})
 		})
 	}
 }
 
-func TestClient_leavesAPeerThatHangsWhenItsContextEnds(t *testing.T) {
+// ending is a context that ends after some time.
+func ending(after time.Duration) context.Context {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	time.AfterFunc(after, func() { cancel(errStop) })
+	return ctx
+}
+
+func TestClient_leavesAPeerThatHangsWhenItIsToStop(t *testing.T) {
 	for name, phase := range phases() {
 		t.Run(name, func(t *testing.T) {
 			play(t, func(w *world) {
-				phase.stage(w)
-				ctx, cancel := context.WithCancelCause(context.Background())
-				time.AfterFunc(7*time.Second, func() { cancel(errStop) })
-				start := time.Now()
-				session, err := w.client.Open(ctx, podlog.Message, bearer())
-				assert.Nil(w.t, session)
-				assert.Equal(w.t, errStop, err, "the context's cause, as it is")
-				assert.Equal(w.t, 7*time.Second, time.Since(start), "no time passes after the end of the context")
-				w.peers.Wait()
-				assert.Equal(w.t, 7*time.Second, time.Since(start), "the connection is left at once")
+				left := 7 * time.Second
+				if phase.sent() {
+					left = 9 * time.Second // the service may have opened the session
+				}
+				phase.leaves(ending(7*time.Second), context.Background(), w, left)
 			})
 		})
 	}
 }
 
-func TestClient_leavesAPeerWhoseAnswerDoesNotEndWhenItsContextEnds(t *testing.T) {
+func TestClient_leavesAPeerThatHangsAtOnceWhenItIsToAbort(t *testing.T) {
+	for name, phase := range phases() {
+		t.Run(name, func(t *testing.T) {
+			play(t, func(w *world) { phase.leaves(context.Background(), ending(7*time.Second), w, 7*time.Second) })
+		})
+	}
+}
+
+// leaves checks that opening, which hangs in the phase, takes so long and no longer.
+func (f phase) leaves(stop, abort context.Context, w *world, after time.Duration) {
+	w.t.Helper()
+	f.stage(w)
+	start := time.Now()
+	session, err := w.client.Open(stop, abort, podlog.Message, bearer())
+	assert.Nil(w.t, session)
+	if f.sent() {
+		assert.True(w.t, asError(w.t, err).MayBeOpen)
+		require.ErrorIs(w.t, err, errStop)
+	} else {
+		assert.Equal(w.t, errStop, err, "the context's cause, as it is")
+	}
+	assert.Equal(w.t, after, time.Since(start), "no time passes after that")
+	w.peers.Wait()
+	assert.Equal(w.t, after, time.Since(start), "the connection is left at once")
+}
+
+// A session that the service has opened, and nobody reads, takes with it what was written there.
+func TestClient_awaitsTheAnswerWhenItIsToStop(t *testing.T) {
+	play(t, func(w *world) {
+		w.serve(func(p *peer) {
+			request := p.request()
+			<-time.After(8 * time.Second)
+			p.upgrade(request)
+			p.say(text("a record") + closing(1000, ""))
+			p.untilGone()
+		})
+		session, err := w.client.Open(ending(7*time.Second), context.Background(), podlog.Message, bearer())
+		require.NoError(w.t, err)
+		elapse(time.Minute)
+		read := &handler{}
+		require.ErrorContains(w.t, session.Receive(context.Background(), read), "close code 1000")
+		assert.Equal(w.t, []string{"a record"}, read.texts())
+	})
+}
+
+func TestClient_sendsNoHandshakeWhenItIsToStop(t *testing.T) {
+	play(t, func(w *world) {
+		ctx, cancel := context.WithCancelCause(context.Background())
+		dial := w.client.Dial
+		w.client.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := dial(ctx, network, address)
+			cancel(errStop)
+			return conn, err
+		}
+		w.serve(func(p *peer) {
+			sent, err := io.ReadAll(p.wire)
+			assert.NoError(w.t, err)
+			assert.Empty(w.t, sent)
+		})
+		_, err := w.client.Open(ctx, context.Background(), podlog.Message, bearer())
+		assert.Equal(w.t, errStop, err)
+	})
+}
+
+func TestClient_leavesAPeerWhoseAnswerDoesNotEndWhenItIsToStop(t *testing.T) {
 	play(t, func(w *world) {
 		w.serve(func(p *peer) {
 			p.request()
 			p.say("HTTP/1.1 409 Conflict\r\n\r\nExceeded")
 			p.untilGone()
 		})
-		ctx, cancel := context.WithCancelCause(context.Background())
-		time.AfterFunc(time.Second, func() { cancel(errStop) })
 		start := time.Now()
-		_, err := w.client.Open(ctx, podlog.Message, bearer())
-		assert.Equal(w.t, errStop, err)
-		assert.Equal(w.t, time.Second, time.Since(start))
+		_, err := w.client.Open(ending(time.Second), context.Background(), podlog.Message, bearer())
+		assert.Equal(w.t, errStop, err, "no session was opened")
+		assert.Equal(w.t, 3*time.Second, time.Since(start))
 	})
 }
 
@@ -134,7 +204,7 @@ func TestClient_doesNotBeginWhenItsContextHasEnded(t *testing.T) {
 	play(t, func(w *world) {
 		ctx, cancel := context.WithCancelCause(context.Background())
 		cancel(errStop)
-		_, err := w.client.Open(ctx, podlog.Message, bearer())
+		_, err := w.client.Open(ctx, ctx, podlog.Message, bearer())
 		assert.Equal(w.t, errStop, err)
 	})
 }

@@ -137,7 +137,7 @@ func TestSession_livesWithPongsThatComeLate(t *testing.T) {
 		service.Start(w.network, serving)
 		w.client.Endpoint.Scheme = "wss"
 		w.client.TLS = insecure()
-		session, err := w.client.Open(context.Background(), podlog.Message, podsimBearer())
+		session, err := w.client.Open(context.Background(), context.Background(), podlog.Message, podsimBearer())
 		require.NoError(w.t, err)
 		ctx, cancel := context.WithTimeoutCause(context.Background(), 10*time.Hour, errStop)
 		defer cancel()

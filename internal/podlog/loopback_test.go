@@ -46,7 +46,7 @@ func loopback(t *testing.T) (*podsim.Service, *podlog.Client) {
 func collectOne(t *testing.T, service *podsim.Service, client *podlog.Client) {
 	t.Helper()
 	service.Push(podlog.Maillog, []byte(`{"id":"1"}`))
-	session, err := client.Open(t.Context(), podlog.Maillog, podsimBearer())
+	session, err := client.Open(t.Context(), t.Context(), podlog.Maillog, podsimBearer())
 	require.NoError(t, err)
 	h := &handler{}
 	h.onFrame = func([]byte) error {
@@ -99,7 +99,7 @@ func TestClient_findsARealPortClosed(t *testing.T) {
 	listener := listen(t)
 	client.Endpoint.Host = listener.Addr().String()
 	require.NoError(t, listener.Close())
-	_, err := client.Open(t.Context(), podlog.Message, bearer())
+	_, err := client.Open(t.Context(), t.Context(), podlog.Message, bearer())
 	failed := asError(t, err)
 	assert.Equal(t, podlog.ReasonDial, failed.Reason)
 	assert.Equal(t, "connecting to "+listener.Addr().String(), failed.Op)
@@ -117,6 +117,6 @@ func TestClient_isRefusedForItsCertificateOverRealTCP(t *testing.T) {
 	require.NoError(t, err)
 	client := newWorld(t).client
 	client.Endpoint, client.TLS, client.Dial = endpoint, &tls.Config{RootCAs: ca.Pool()}, nil
-	_, err = client.Open(context.Background(), podlog.Message, bearer())
+	_, err = client.Open(context.Background(), context.Background(), podlog.Message, bearer())
 	assert.Equal(t, podlog.ReasonClientCertificate, asError(t, err).Reason, err)
 }

@@ -129,7 +129,7 @@ func (w *world) serve(script func(*peer)) {
 // try opens a session, which must fail.
 func (w *world) try(ctx context.Context) *podlog.Error {
 	w.t.Helper()
-	session, err := w.client.Open(ctx, podlog.Message, bearer())
+	session, err := w.client.Open(ctx, ctx, podlog.Message, bearer())
 	require.Nil(w.t, session)
 	failed := asError(w.t, err)
 	assert.NotContains(w.t, failed.Error(), token, "a secret was printed")
@@ -298,7 +298,7 @@ func (w *world) open() *live {
 		p.upgrade(p.request())
 		accepted <- p
 	})
-	session, err := w.client.Open(context.Background(), podlog.Message, bearer())
+	session, err := w.client.Open(context.Background(), context.Background(), podlog.Message, bearer())
 	require.NoError(w.t, err)
 	s.session, s.peer = session, <-accepted
 	return s

@@ -165,6 +165,7 @@ func TestClient_saysThatItsCertificateIsRefused(t *testing.T) {
 						want = podlog.ReasonTLS // the alert is `handshake failure` (RFC 5246, 7.4.6), which says no more
 					}
 					assert.Equal(w.t, want, failed.Reason, failed)
+					assert.False(w.t, failed.MayBeOpen)
 				})
 			})
 		}
@@ -235,6 +236,7 @@ func TestClient_saysThatThereIsNoAnswer(t *testing.T) {
 					failed := w.try(context.Background())
 					assert.Equal(w.t, podlog.ReasonHandshake, failed.Reason)
 					assert.Equal(w.t, "WebSocket handshake", failed.Op)
+					assert.True(w.t, failed.MayBeOpen)
 					assert.Less(w.t, len(failed.Error()), 500)
 				})
 			})

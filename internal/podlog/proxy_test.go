@@ -73,7 +73,7 @@ func (w *world) serveOne(p *peer) {
 // receiveOne opens a session and reads the one record.
 func (w *world) receiveOne() {
 	w.t.Helper()
-	session, err := w.client.Open(context.Background(), podlog.Message, bearer())
+	session, err := w.client.Open(context.Background(), context.Background(), podlog.Message, bearer())
 	require.NoError(w.t, err)
 	var h handler
 	failed := asError(w.t, session.Receive(context.Background(), &h))

@@ -73,7 +73,7 @@ func TestSession_saysWhenAFrameWasRead(t *testing.T) {
 func TestSession_saysWhenAFrameWasReadThatCameWithTheAnswer(t *testing.T) {
 	play(t, func(w *world) {
 		w.serve(func(p *peer) { p.say(switching(p.request()) + text("early") + closing(1000, "")) })
-		session, err := w.client.Open(context.Background(), podlog.Message, bearer())
+		session, err := w.client.Open(context.Background(), context.Background(), podlog.Message, bearer())
 		require.NoError(w.t, err)
 		h := &handler{}
 		assert.Error(w.t, session.Receive(context.Background(), h))

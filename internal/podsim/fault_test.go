@@ -55,6 +55,32 @@ func TestFault_lostRecordsByTheTwoReadingsOfResume(t *testing.T) {
 	}
 }
 
+// The service opens a session, and its answer does not arrive.
+func TestFault_lostRecordsOfASessionThatNobodyHearsOf(t *testing.T) {
+	for name, c := range map[string]struct {
+		resume podsim.Resume
+		first  int
+	}{
+		"after written":  {podsim.ResumeAfterWritten, 6},
+		"after received": {podsim.ResumeAfterReceived, 4},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, podsim.Options{Resume: c.resume, SlotHold: -1})
+				w.Push(podlog.Message, records(0, 10)...)
+				w.Plan(podsim.Step{Do: podsim.Drop, Records: 4}, podsim.Step{Do: podsim.Abort, Lose: 2}, podsim.Step{Do: podsim.Abort})
+				got, _ := readAll(w.dial(podlog.Message))
+				assert.Equal(t, texts(0, 4), got)
+				for range 2 {
+					_, _, err := w.try(t.Context(), podlog.Message)
+					require.Error(t, err)
+				}
+				assert.Equal(t, texts(c.first, 10-c.first), read(t, w.dial(podlog.Message), 10-c.first))
+			})
+		})
+	}
+}
+
 func TestFault_resetIsSeenAsOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, podsim.Options{})

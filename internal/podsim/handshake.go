@@ -76,9 +76,11 @@ func (s *Service) meet(w http.ResponseWriter, r *http.Request, step Step) {
 		case <-r.Context().Done():
 		case <-s.ctx.Done():
 		}
+		s.swallow(r, step.Lose)
 		panic(http.ErrAbortHandler) // ends the connection without an answer
 	case Abort:
 		s.note(r, 0)
+		s.swallow(r, step.Lose)
 		if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
 			reset(conn)
 		}
@@ -193,12 +195,8 @@ func (s *Service) claim(key slotKey, archive *span) (*session, bool) {
 	s.mu.Lock()
 	defer s.unlockAndWake()
 	now := s.now()
-	place := s.slots[key]
+	place := s.free(key, now)
 	if place == nil {
-		place = &slot{}
-		s.slots[key] = place
-	}
-	if place.busy || now.Before(place.heldTill) {
 		return nil, false
 	}
 	place.busy = true
@@ -222,12 +220,47 @@ func (s *Service) claim(key slotKey, archive *span) (*session, bool) {
 		c.archive = s.archived(c.log, *archive, now)
 		return c, true
 	}
-	c.position = c.log.since(now.Add(-s.opts.Memory))
-	if place.stood && now.Sub(place.ended) <= s.opts.Memory {
-		c.position = place.position
-	}
-	c.position = max(c.position-int64(step.Rewind), c.log.first)
+	c.position = max(s.resume(place, c.log, now)-int64(step.Rewind), c.log.first)
 	return c, true
+}
+
+// free is the slot for a session, nil if that is taken. Call it with mu held.
+func (s *Service) free(key slotKey, now time.Time) *slot {
+	place := s.slots[key]
+	if place == nil {
+		place = &slot{}
+		s.slots[key] = place
+	}
+	if place.busy || now.Before(place.heldTill) {
+		return nil
+	}
+	return place
+}
+
+// resume is the first record of a live session. Call it with mu held.
+func (s *Service) resume(place *slot, log *recordLog, now time.Time) int64 {
+	if place.stood && now.Sub(place.ended) <= s.opts.Memory {
+		return place.position
+	}
+	return log.since(now.Add(-s.opts.Memory))
+}
+
+// swallow is a live session whose opening the client never hears of, and in which records are taken for written.
+func (s *Service) swallow(r *http.Request, records int) {
+	s.mu.Lock()
+	defer s.unlockAndWake()
+	t, now := podlog.EventType(r.URL.Query().Get("type")), s.now()
+	place := s.free(slotKey{token: bearer(r), eventType: t}, now)
+	if records == 0 || place == nil {
+		return
+	}
+	log := s.logs[t]
+	position := s.resume(place, log, now)
+	if s.opts.Resume == ResumeAfterWritten {
+		lost, first := log.from(position, records)
+		position = first + int64(len(lost))
+	}
+	place.stood, place.position, place.ended = true, position, now
 }
 
 // open upgrades the connection and serves the session on it. What a client can see of the answer is in the books

@@ -133,6 +133,8 @@ func (w *world) step() {
 		}
 	case 8, 9, 10, 11, 12, 13:
 		w.fill(w.chance(2))
+	case 14, 15:
+		w.unanswered()
 	default:
 		w.connect()
 		w.receive()
@@ -208,19 +210,36 @@ func (w *world) flush(age time.Duration) {
 	w.memory = kept
 }
 
+// unanswered is a handshake whose answer does not arrive. The service may have opened a session, and written to it.
+func (w *world) unanswered() {
+	if w.open {
+		return
+	}
+	w.resume()
+	w.received = w.written
+	w.written += w.random.IntN(len(w.log) - w.written + 1)
+	w.Unanswered(w.now)
+	w.cut()
+}
+
 // connect opens a live session.
 func (w *world) connect() {
 	if w.open {
 		return
 	}
+	w.resume()
+	w.received = w.written
+	w.open = true
+	w.Begin(w.now)
+}
+
+// resume is where the service goes on with a new session.
+func (w *world) resume() {
 	if w.now.Sub(w.ended) > w.options.ServerMemory {
 		for w.written < len(w.log) && w.log[w.written].arrived.Before(w.now.Add(-w.options.ServerMemory)) {
 			w.written++
 		}
 	}
-	w.received = w.written
-	w.open = true
-	w.Begin(w.now)
 }
 
 // receive lets the service write, and the process read, some of what is there.

@@ -211,7 +211,10 @@ func (p *Position) Loaded() bool {
 	return p.loaded || !p.options.Stored
 }
 
-const reasonSince = "first start (backfill.since)"
+const (
+	reasonSince   = "first start (backfill.since)"
+	reasonSuspect = "the last session, or the process, did not end in order, or a handshake was not answered"
+)
 
 // Begin notes the handshake of a live session, and opens a gap if it is not certain that nothing was missed before.
 func (p *Position) Begin(now time.Time) Opened {
@@ -223,7 +226,7 @@ func (p *Position) Begin(now time.Time) Opened {
 	}
 	// A doubt that is left over from another session is not resolved by this one.
 	opened := Opened{Pause: p.confirm(), Strays: p.tellStrays()}
-	from, reason := p.suspect, "the last session, or the process, did not end in order"
+	from, reason := p.suspect, reasonSuspect
 	switch {
 	case p.safe.IsZero() && !p.options.Since.IsZero() && (p.loaded || !p.options.Stored):
 		from, reason = oldest(from, p.options.Since), reasonSince
@@ -272,6 +275,18 @@ func (p *Position) End(orderly bool, now time.Time) {
 		p.suspectFrom(p.safe)
 	}
 	p.changed = true
+}
+
+// Unanswered notes a handshake, sent at a time, of which it is not known whether the service has opened the session. If it
+// has, it may count what it wrote there as delivered.
+func (p *Position) Unanswered(sent time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.safe.IsZero() {
+		p.suspectFrom(sent.Add(-p.options.ServerMemory)) // it was the first of all, or Load knows better
+	} else {
+		p.suspectFrom(p.safe)
+	}
 }
 
 // Close notes that the stream has ended in order. What is not certain then is known: it is suspected already.

@@ -202,6 +202,13 @@ func (p *Position) join(stored *storedHead, old *index, broken []uint64) Loaded 
 	}
 	p.openStrays(astray)
 	if first {
+		if !p.suspect.IsZero() { // a handshake was not answered meanwhile
+			from := stored.Safe
+			if from.IsZero() {
+				from = p.suspect
+			}
+			suspect = oldest(suspect, from)
+		}
 		p.head = head{safe: stored.Safe, suspect: suspect, life: stored.Life, accepted: stored.Accepted}
 		if stored.Clean {
 			p.proof.end = stored.Life
@@ -238,7 +245,7 @@ func (p *Position) append(stored *index) {
 
 // joinLate opens the gap that the first session would have opened, had the stored position been known.
 func (p *Position) joinLate(stored *storedHead, suspect time.Time) Opened {
-	from, reason := suspect, "the last session, or the process, did not end in order"
+	from, reason := suspect, reasonSuspect
 	switch {
 	case stored.Safe.IsZero() && !p.options.Since.IsZero():
 		from, reason = oldest(from, p.options.Since), reasonSince // no process has reached the service before this one

@@ -46,7 +46,7 @@ func (s *scenario) another() (end func() int) {
 		sent := &counter{}
 		defer func() { taken <- sent.frames }()
 		for pause(ctx, 50*time.Millisecond) {
-			session, err := client.Open(ctx, podlog.Message, http.Header{"Authorization": {"Bearer " + podsim.Token}})
+			session, err := client.Open(ctx, ctx, podlog.Message, http.Header{"Authorization": {"Bearer " + podsim.Token}})
 			if err == nil {
 				context.AfterFunc(ctx, session.Finish)
 				_ = session.Receive(context.Background(), sent)

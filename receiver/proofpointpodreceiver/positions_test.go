@@ -66,6 +66,46 @@ func TestPromise_closedForTrouble(t *testing.T) {
 	}
 }
 
+// The service has opened a session and written to it, but its answer does not arrive. The session before has ended in
+// order, so nothing but this handshake can make anyone look for what is missing.
+func TestPromise_handshakeWithoutAnAnswer(t *testing.T) {
+	for name, unanswered := range map[string]podsim.Step{
+		"reset": {Do: podsim.Abort, Lose: 30},
+		"hangs": {Do: podsim.Hang, Lose: 30},
+	} {
+		t.Run(name, func(t *testing.T) {
+			readings(t, podsim.Options{}, func(s *scenario) {
+				s.service.Plan(podsim.Step{Do: podsim.Close, Records: 150}, unanswered)
+			}, func(s *scenario) {
+				s.mails(200)
+				s.traffic(10*time.Minute, 20*time.Second)
+				assert.Empty(t, s.service.PlanLeft())
+				lost, _ := s.count()
+				assert.Equal(t, s.resumesAfterWritten(), lost > 0, "%d lost before the fill", lost)
+				require.Len(s.t, s.gaps(), 1)
+				s.fills(9)
+				s.keepsThePromise(0)
+			})
+		})
+	}
+}
+
+func TestPromise_stoppedDuringAHandshake(t *testing.T) {
+	readings(t, podsim.Options{}, func(s *scenario) {
+		s.service.Plan(podsim.Step{Do: podsim.Close, Records: 20}, podsim.Step{Do: podsim.Hang, Lose: 30})
+	}, func(s *scenario) {
+		s.mails(40)
+		s.elapse(10 * time.Second)
+		s.restart()
+		s.traffic(10*time.Minute, 20*time.Second)
+		assert.Empty(t, s.service.PlanLeft())
+		lost, _ := s.count()
+		assert.Equal(t, s.resumesAfterWritten(), lost > 0, "%d lost before the fill", lost)
+		s.fills(9)
+		s.keepsThePromise(0)
+	})
+}
+
 // outage ends what sessions there are, and has the service refuse all others until the function that it returns is
 // called.
 func (s *scenario) outage() (over func()) {

@@ -68,6 +68,35 @@ type schedule struct {
 	random    *rand.Rand
 	mayRepeat int
 	done      []string
+	// When the backend last refused, from its first refusal to its last without much time between.
+	refusedFrom, refusedTo time.Time
+}
+
+// unflushed is how many records may be in the pipeline's memory only, as far as the source can tell: while a batch waits
+// because the backend refuses it, so may what was accepted before.
+func (c *schedule) unflushed() int {
+	window := c.config.UnflushedWindow + 2*time.Second
+	if c.refusedWithin(window) {
+		window += c.refusedTo.Sub(c.refusedFrom) + 2*c.config.RetryOnFailure.MaxInterval
+	}
+	return c.sink.acceptedWithin(window)
+}
+
+// refusedWithin says whether a batch has waited in the last so and so long: until the next attempt, after the backend
+// was well again.
+func (c *schedule) refusedWithin(d time.Duration) bool {
+	return time.Since(c.refusedTo) < d+2*c.config.RetryOnFailure.MaxInterval
+}
+
+// refuse has the backend refuse for some time.
+func (c *schedule) refuse(d time.Duration) {
+	if !c.refusedWithin(c.config.UnflushedWindow) {
+		c.refusedFrom = time.Now()
+	}
+	c.sink.answers(refuse)
+	c.traffic(d, 3*time.Minute)
+	c.sink.answers(nil)
+	c.refusedTo = time.Now()
 }
 
 // between is a random time.
@@ -90,7 +119,7 @@ func (c *schedule) note(format string, args ...any) {
 // step does one thing.
 func (c *schedule) step() {
 	c.mail(5 * time.Minute)
-	switch c.random.IntN(12) {
+	switch c.random.IntN(13) {
 	case 0, 1:
 		how := []podsim.Action{podsim.Drop, podsim.Reset, podsim.Freeze, podsim.Close}[c.random.IntN(4)]
 		c.note("end the sessions: %s", how)
@@ -122,16 +151,14 @@ func (c *schedule) step() {
 		c.start()
 	case 7:
 		c.note("killed")
-		c.mayRepeat += c.sink.acceptedWithin(c.config.UnflushedWindow + 2*time.Second)
+		c.mayRepeat += c.unflushed()
 		c.kill()
 		c.traffic(c.between(time.Millisecond, 20*time.Minute), time.Minute)
 		c.start()
 	case 8:
 		d := c.between(time.Second, 2*time.Hour)
 		c.note("the backend refuses for %v", d)
-		c.sink.answers(refuse)
-		c.traffic(d, 3*time.Minute)
-		c.sink.answers(nil)
+		c.refuse(d)
 		c.revive()
 	case 9:
 		d := c.between(time.Second, time.Hour)
@@ -140,6 +167,11 @@ func (c *schedule) step() {
 		c.traffic(d, time.Minute)
 		c.storage.fails(nil)
 		c.elapse(10 * time.Second) // or a kill could repeat more
+	case 10:
+		step := podsim.Step{Do: []podsim.Action{podsim.Abort, podsim.Hang}[c.random.IntN(2)], Lose: c.random.IntN(10)}
+		c.note("plan %+v", step)
+		c.service.Plan(step)
+		c.service.DropAll(podsim.Close)
 	default:
 		c.mail(40 * time.Minute)
 	}

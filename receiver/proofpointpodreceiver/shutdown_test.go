@@ -107,7 +107,6 @@ func TestShutdown_doesNotWaitForAFrozenService(t *testing.T) {
 
 func TestShutdown_endsAtOnceWhatHangs(t *testing.T) {
 	tests := map[string]func(*scenario){
-		"handshake": func(s *scenario) { s.service.Plan(podsim.Step{Do: podsim.Hang}) },
 		"wait for the next attempt": func(s *scenario) {
 			s.service.Plan(podsim.Step{Do: podsim.Refuse, Status: 503, Headers: map[string]string{"Retry-After": "600"}})
 		},
@@ -130,6 +129,14 @@ func TestShutdown_endsAtOnceWhatHangs(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A session that the service has opened, and nobody reads, takes with it what was written there.
+func TestShutdown_awaitsTheAnswerToAHandshakeForTwoSeconds(t *testing.T) {
+	play(t, podsim.Options{}, func(s *scenario) { s.service.Plan(podsim.Step{Do: podsim.Hang}) }, func(s *scenario) {
+		s.elapse(10 * time.Second)
+		assert.Equal(t, 2*time.Second, s.stops(s.t.Context()))
+	})
 }
 
 func TestShutdown_endsADialThatHangs(t *testing.T) {

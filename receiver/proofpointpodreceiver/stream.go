@@ -104,12 +104,13 @@ func (s *stream) collect(auth http.Header) error {
 	if len(auth) == 0 {
 		return errNoToken
 	}
-	session, err := s.client.Open(s.stop, s.eventType, auth)
+	sent := time.Now()
+	session, err := s.client.Open(s.stop, s.abort, s.eventType, auth)
 	if s.stop.Err() == nil || err == nil {
 		s.metrics.handshake(err)
 	}
 	if err != nil {
-		s.refused(err)
+		s.notOpened(err, sent)
 		return err
 	}
 	s.begin(session)
@@ -144,9 +145,14 @@ func (s *stream) collect(auth http.Header) error {
 	return ended
 }
 
-// refused looks at why no session was opened. A slot that is still taken a minute after our last session ended in order
-// is another client's, and the service goes on where that ends, not where we did.
-func (s *stream) refused(err error) {
+// notOpened looks at why no session was opened, by a handshake that was sent at a time. The service may have opened it
+// unheard. And a slot that is still taken a minute after our last session ended in order is another client's, and the
+// service goes on where that ends, not where we did.
+func (s *stream) notOpened(err error, sent time.Time) {
+	var failed *podlog.Error
+	if errors.As(err, &failed) && failed.MayBeOpen {
+		s.position.Unanswered(s.clock.at(sent))
+	}
 	if s.freed.IsZero() || time.Since(s.freed) < slotFree || !slotTaken(err) {
 		return
 	}
