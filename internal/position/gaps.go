@@ -132,6 +132,34 @@ func (g *gaps) cut(oldest time.Time) []Gap {
 	return gone
 }
 
+// reread has the hours before one be read again, as far as they belong to the same gaps and were read not long ago.
+func (g *gaps) reread(hour time.Time) {
+	for _, gap := range g.open {
+		if !g.touches(gap, hour) {
+			continue
+		}
+		for start := later(g.first(gap), hour.Add(-lagReach)); start.Before(hour); start = start.Add(archiveUnit) {
+			delete(g.hours, start.Unix())
+		}
+	}
+}
+
+// last is the end of the last of the gaps that an hour is read for.
+func (g *gaps) last(hour time.Time) time.Time {
+	var end time.Time
+	for _, gap := range g.open {
+		if g.touches(gap, hour) {
+			end = gap.To
+		}
+	}
+	return end
+}
+
+// touches says whether an hour is read for a gap.
+func (g *gaps) touches(gap Gap, hour time.Time) bool {
+	return !hour.Before(g.first(gap)) && hour.Before(last(gap))
+}
+
 // within says whether a record with this `ts` may belong to an open gap.
 func (g *gaps) within(ts time.Time) bool {
 	return slices.ContainsFunc(g.open, func(gap Gap) bool {
@@ -168,9 +196,7 @@ func (g *gaps) complete(gap Gap) bool {
 func (g *gaps) tidy() {
 	closed := func(hour int64) bool {
 		start := time.Unix(hour, 0)
-		return !slices.ContainsFunc(g.open, func(gap Gap) bool {
-			return !start.Before(g.first(gap)) && start.Before(last(gap))
-		})
+		return !slices.ContainsFunc(g.open, func(gap Gap) bool { return g.touches(gap, start) })
 	}
 	maps.DeleteFunc(g.hours, func(hour int64, _ progress) bool { return closed(hour) })
 	maps.DeleteFunc(g.late, func(hour int64, _ time.Time) bool { return closed(hour) })

@@ -185,3 +185,41 @@ func TestArchive_liveDropsWhileItIsRead(t *testing.T) {
 		assert.Greater(t, strings.Count(s.kinds(), "L"), 10)
 	})
 }
+
+// On a bad day the archive is hours behind. It ends its sessions in order all the same, and has said nothing of what was
+// missed; but nor of what came live before and since.
+func TestArchive_isFurtherBehindThanUsual(t *testing.T) {
+	for name, misses := range map[string]func(*scenario){
+		"records in an hour":               func(s *scenario) { s.misses(30 * time.Minute) },
+		"records at the turn of an hour":   func(s *scenario) { s.misses(59*time.Minute + 50*time.Second) },
+		"hours of which nothing came live": func(s *scenario) { s.away(4) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			oneTokenAndTwo(t, podsim.Options{ArchiveDelay: 3 * time.Hour}, func(s *scenario) {
+				misses(s)
+				s.withTraffic(20)
+				s.keepsThePromise(0)
+				assert.Positive(s.t, s.logged("the archive lags: of this hour it does not tell yet what has come live; it is read again later"))
+			})
+		})
+	}
+}
+
+// misses has traffic for a while, and then a drop at which the service takes for sent what is not.
+func (s *scenario) misses(after time.Duration) {
+	s.state("Collecting")
+	s.traffic(after, 20*time.Second)
+	s.service.Plan(podsim.Step{Do: podsim.Drop, Records: 1, Lose: 5})
+	s.service.DropAll(podsim.Drop)
+	s.mails(6)
+}
+
+// An archive that is as late as it may be is asked once for each hour.
+func TestArchive_isNoFurtherBehindThanUsual(t *testing.T) {
+	oneTokenAndTwo(t, podsim.Options{ArchiveDelay: 55 * time.Minute}, func(s *scenario) {
+		s.misses(30 * time.Minute)
+		s.withTraffic(9)
+		s.keepsThePromise(0)
+		assert.Zero(s.t, s.logged("the archive lags: of this hour it does not tell yet what has come live; it is read again later"))
+	})
+}

@@ -26,6 +26,13 @@ const barrenReads = 5
 // as the longest of them.
 type barren struct{ records, reads int }
 
+const (
+	// lagWait is how long an archive that lags is left alone.
+	lagWait = 30 * time.Minute
+	// longestLag is for how long an hour that is due is read again because of that.
+	longestLag = 24 * time.Hour
+)
+
 // filler reads the windows of a stream's gaps from the archive. With a second token it has a goroutine of its own,
 // beside the live session; with the one token, the stream's goroutine calls it while the live session pauses.
 type filler struct {
@@ -241,6 +248,8 @@ func (f *filler) finished(w position.Window, limit time.Duration, ended error) b
 	var why *podlog.Error
 	orderly := errors.As(ended, &why) && why.InOrder()
 	cutOff := f.cutOff || f.stop.Err() != nil || f.mustBeCutOff(w, orderly)
+	lags := !cutOff && (orderly || f.intake.fresh == 0) && f.lags(w)
+	cutOff = cutOff || lags
 	done, closed := f.position.WindowRead(w, position.Read{
 		Complete: orderly && !cutOff,
 		CutOff:   cutOff,
@@ -259,6 +268,9 @@ func (f *filler) finished(w position.Window, limit time.Duration, ended error) b
 	}
 	switch {
 	case f.stop.Err() != nil:
+	case lags:
+		f.logger.Warn("the archive lags: of this hour it does not tell yet what has come live; it is read again later",
+			zap.Time("from", w.Start), zap.Time("to", w.End), zap.Duration("next_attempt_in", lagWait))
 	case errors.Is(ended, errHeldTooLong):
 		// More time would not help. The delivery has told of the pipeline.
 		f.wait(0)
@@ -271,10 +283,19 @@ func (f *filler) finished(w position.Window, limit time.Duration, ended error) b
 	}
 	f.outage.over()
 	f.retryAt = time.Time{}
+	if lags {
+		f.retryAt = time.Now().Add(lagWait)
+	}
 	if len(f.hopeless) == 0 {
 		f.health.Clear(health.BackfillTrouble)
 	}
 	return done
+}
+
+// lags says that the archive, which has told of an hour what it has, is too far behind to have all of it. It does so for
+// a day: what the archive then has not, it will not get.
+func (f *filler) lags(w position.Window) bool {
+	return f.clock.now().Before(w.Due.Add(longestLag)) && f.position.Lags(w, f.intake.newest)
 }
 
 // mustBeCutOff says that a read which did not end in order has not brought all. It does so for a service that is known to

@@ -49,6 +49,8 @@ type tally struct {
 	records, fresh int
 	// last is when the last one came, delivered when the pipeline last accepted one.
 	last, delivered time.Time
+	// newest is the latest `ts` of those of the archive.
+	newest time.Time
 }
 
 // take takes a frame that was read at a time, and hands on the batch if that is full.
@@ -61,7 +63,9 @@ func (in *intake) take(data []byte, read time.Time, truncated bool) error {
 	}
 	in.records += len(came)
 	in.last = read
-	if !in.archive {
+	if in.archive {
+		in.tell(came)
+	} else {
 		in.metrics.read(&came[len(came)-1])
 	}
 	fresh := in.sift(before)
@@ -84,6 +88,15 @@ func (in *intake) take(data []byte, read time.Time, truncated bool) error {
 		return nil
 	}
 	return in.flush()
+}
+
+// tell notes how far the archive has told.
+func (in *intake) tell(came []record.Record) {
+	for i := range came {
+		if ts := serviceTime(&came[i]); ts.After(in.newest) {
+			in.newest = ts
+		}
+	}
 }
 
 // sift drops from the batch, from an index on, what was delivered before or is on its way, and returns the rest.

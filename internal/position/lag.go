@@ -1,0 +1,38 @@
+package position
+
+import "time"
+
+const (
+	// overdue records that came live, and of which the archive tells nothing newer, show that it lags. One or two can be
+	// missing there, or have a `ts` that is wrong.
+	overdue = 3
+	// tellSlack is how much newer than all that the archive tells they have to be: it does not tell in the order of `ts`.
+	tellSlack = time.Minute
+	// tellAfter is how long after a gap the archive has to have told for the gap to be all there.
+	tellAfter = 5 * time.Minute
+	// lagReach is how far back an archive that lags now may have lagged when it was asked.
+	lagReach = 6 * time.Hour
+)
+
+// Lags says whether the archive can't have told all that is missing of an hour, if the newest that it told has this `ts`,
+// zero if it told nothing: live sessions have brought several records since, from the hour and not from long after the
+// gap. Then the hours before that were read for the same gap have to be read again, too.
+func (p *Position) Lags(w Window, newest time.Time) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	from := seconds(later(newest.Add(tellSlack), w.Start))
+	until := seconds(earlier(w.End, p.gaps.last(w.Start).Add(tellAfter)))
+	lacking := 0
+	for _, e := range p.index.entries() {
+		// What was accepted later may have reached the service later, or have come from the archive itself.
+		if from <= e.ts && e.ts < until && e.accepted < until {
+			lacking++
+		}
+	}
+	if lacking < overdue {
+		return false
+	}
+	p.gaps.reread(w.Start)
+	p.changed = true
+	return true
+}
