@@ -131,6 +131,13 @@ func Of(err *podlog.Error, from Origin) Fault {
 	return fault
 }
 
+// EndsWhenQuiet is a session's end that came, as did the one before, when nothing had come for so long.
+func EndsWhenQuiet(fault Fault, quiet time.Duration) Fault {
+	fault.Message += fmt.Sprintf(". Sessions end again and again when nothing has come for %v: a proxy, firewall or load balancer in between may end quiet connections. Set keepalive.interval to less, such as %v",
+		quiet.Round(time.Second), min(quiet/2, 30*time.Second).Round(time.Second))
+	return fault
+}
+
 // NoToken is the fault of an authenticator that adds no header to a request.
 func NoToken() Fault {
 	return Fault{

@@ -80,6 +80,9 @@ type patientConn struct {
 	// read is when the last read brought something. Frames share it, since twenty lines of the mail log come with one
 	// read, and the time of day, asked for each of them, is a thirtieth of what one costs.
 	read time.Time
+	// quiet is how long the last read waited, and longest the longest of all. Time in which the handler flushed does not
+	// count.
+	quiet, longest time.Duration
 	// limit is how long a read may wait for a byte.
 	limit time.Duration
 	// finishing is closed when our close frame is due; nil once that was noticed, within closeWait. From then on the
@@ -114,6 +117,7 @@ func (c *patientConn) Read(p []byte) (int, error) {
 		}
 		dead := since.Add(c.limit)
 		if !now.Before(dead) {
+			c.waited(now.Sub(since))
 			return 0, errSilent
 		}
 		if err := c.arm(now, due, dead); err != nil {
@@ -123,6 +127,7 @@ func (c *patientConn) Read(p []byte) (int, error) {
 		if err == nil || n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
 			c.passed = c.wire.last()
 			c.read = time.Now()
+			c.waited(c.read.Sub(since))
 			return n, err
 		}
 		now = time.Now()
@@ -130,6 +135,12 @@ func (c *patientConn) Read(p []byte) (int, error) {
 			since = last
 		}
 	}
+}
+
+// waited notes how long a read waited.
+func (c *patientConn) waited(quiet time.Duration) {
+	c.quiet = quiet
+	c.longest = max(c.longest, quiet)
 }
 
 // closeWait is how long a peer that has our close frame may send nothing.

@@ -71,6 +71,8 @@ type Error struct {
 	MayBeOpen bool
 	// RetryAfter is how long the answer asks us to stay away: 0 to 10 minutes.
 	RetryAfter time.Duration
+	// Quiet is for how long nothing had come when an open session ended; 0 where it had been quiet for longer before.
+	Quiet time.Duration
 	// Err is the cause, nil if the other fields say it all.
 	Err error
 }

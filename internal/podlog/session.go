@@ -88,7 +88,11 @@ func (s *Session) Receive(ctx context.Context, handler Handler) error {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	default:
-		return s.endError(err)
+		failed := s.endError(err)
+		if s.patient.quiet == s.patient.longest {
+			failed.Quiet = s.patient.quiet
+		}
+		return failed
 	}
 }
 

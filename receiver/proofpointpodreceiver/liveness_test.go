@@ -104,3 +104,27 @@ func TestLiveness_withoutPongsAndRecordsTheSessionIsDead(t *testing.T) {
 		s.state("Collecting")
 	})
 }
+
+// Proxies and load balancers often end what was quiet for a minute, and the user can do something about it.
+func TestLiveness_saysThatQuietConnectionsAreEnded(t *testing.T) {
+	const hint = "Sessions end again and again when nothing has come for 1m0s: a proxy, firewall or load balancer in between may end quiet connections. Set keepalive.interval to less, such as 30s"
+	play(t, podsim.Options{IdleTimeout: time.Minute, SlotHold: -1}, nil, func(s *scenario) {
+		s.service.Generate(podlog.Message, 10)
+		event := s.state("Error")
+		assert.NotContains(t, event.Err().Error(), "Sessions end again", "once can be chance")
+		s.state("Collecting")
+		s.elapse(20 * time.Second)
+		s.service.Generate(podlog.Message, 10)
+		assert.ErrorContains(t, s.state("Error").Err(), hint)
+		assert.Contains(t, s.said(), hint)
+	})
+}
+
+// A service that limits the age of a session is no such thing, though the pings make the end come after the same silence.
+func TestLiveness_saysNothingOfQuietConnectionsWhereSessionsEndWithTheirAge(t *testing.T) {
+	flap(t, 5*time.Minute, 0, 0, func(s *scenario) {
+		s.elapse(time.Hour)
+		assert.Greater(t, s.logged("not collecting; trying again"), 5)
+		assert.NotContains(t, s.said(), "keepalive.interval")
+	})
+}

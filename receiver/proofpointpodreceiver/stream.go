@@ -60,6 +60,9 @@ type stream struct {
 	// the slot since.
 	freed time.Time
 
+	// quiet is for how long nothing had come when the last session ended.
+	quiet time.Duration
+
 	// failing: the health was told of a fault of the service, and not yet of its end.
 	failing bool
 
@@ -347,7 +350,9 @@ func (s *stream) recover(err error, auth http.Header) bool {
 	fault, retryAfter := faultOf(err, s.credentials.origin)
 	s.failing = true
 	lost := sessionLost(err)
-	if !lost {
+	if lost {
+		fault = s.habit(err, fault)
+	} else {
 		s.metrics.connectFailed(fault.Label)
 	}
 	if fault.Type == health.ThirdPartyConfig {
@@ -377,6 +382,27 @@ func (s *stream) recover(err error, auth http.Header) bool {
 	}
 	s.logger.Warn("not collecting; trying again", fields...)
 	return pause(s.stop, wait)
+}
+
+const (
+	// leastQuiet is the shortest time after which something in between ends quiet connections.
+	leastQuiet = 10 * time.Second
+	// sameQuiet is how much two such times differ at the most.
+	sameQuiet = 2 * time.Second
+)
+
+// habit says so if sessions end each time when nothing has come for the same time.
+func (s *stream) habit(err error, fault health.Fault) health.Fault {
+	var ended *podlog.Error
+	if !errors.As(err, &ended) {
+		return fault
+	}
+	before := s.quiet
+	s.quiet = ended.Quiet
+	if s.quiet < leastQuiet || (s.quiet-before).Abs() > sameQuiet {
+		return fault
+	}
+	return health.EndsWhenQuiet(fault, s.quiet)
 }
 
 // gaveUp says why there is no other attempt, and what makes one.
