@@ -219,6 +219,14 @@ func FillFails(fault Fault) Fault {
 	return fault
 }
 
+// NotTheArchive is the fault of a service that takes no notice of the times that it is asked for.
+func NotTheArchive(err error) Fault {
+	return Fault{
+		Type: ThirdPartyGeneric, Label: "not_the_archive",
+		Message: fmt.Sprintf("%v; it is asked again in half an hour. If that does not help, ask Proofpoint's support for the archive", err),
+	}
+}
+
 // Unrecoverable is the fault of records that the archive has no more.
 func Unrecoverable(from, to time.Time) Fault {
 	return Fault{

@@ -16,7 +16,7 @@ type span struct{ from, to time.Time }
 
 // parseSpan reads the time parameters. It is nil without any: the session is live.
 func (s *Service) parseSpan(query url.Values, now time.Time) (*span, error) {
-	if !query.Has("sinceTime") && !query.Has("toTime") {
+	if s.opts.IgnoreTimes || !query.Has("sinceTime") && !query.Has("toTime") {
 		return nil, nil
 	}
 	from, to := now.Add(-archiveReach), now

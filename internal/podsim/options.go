@@ -77,12 +77,16 @@ type Options struct {
 	ArchiveRepeats float64
 	// ArchiveDrops ends an archive session, when all is delivered, by a bare drop instead of a normal close.
 	ArchiveDrops bool
+	// ArchiveStays leaves an archive session open when all is delivered.
+	ArchiveStays bool
 	// ArchiveMovesLive makes the next live session go on where an archive session ended.
 	ArchiveMovesLive bool
 	// ArchiveSkipsLive makes the next live session begin with what arrives after the end of an archive session.
 	ArchiveSkipsLive bool
 	// IgnoreRecentSince takes a sinceTime younger than one hour for none: the session is live.
 	IgnoreRecentSince bool
+	// IgnoreTimes takes no notice of sinceTime and toTime: every session is live.
+	IgnoreTimes bool
 	// RefuseFuture answers 400 to a toTime in the future.
 	RefuseFuture bool
 }

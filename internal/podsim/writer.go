@@ -71,7 +71,7 @@ func (c *session) next() job {
 		return job{pong: &p}
 	case len(records) > 0:
 		return job{records: records, start: start}
-	case c.archive != nil:
+	case c.archive != nil && !c.svc.opts.ArchiveStays:
 		return job{end: c.delivered()}
 	}
 	j := job{changed: c.svc.nextChange()}

@@ -223,3 +223,29 @@ func TestArchive_isNoFurtherBehindThanUsual(t *testing.T) {
 		assert.Zero(s.t, s.logged("the archive lags: of this hour it does not tell yet what has come live; it is read again later"))
 	})
 }
+
+// An archive that leaves its session open when it has told all has ended it all the same, if nothing comes.
+func TestArchive_leavesItsSessionsOpen(t *testing.T) {
+	oneTokenAndTwo(t, podsim.Options{ArchiveStays: true}, func(s *scenario) {
+		s.misses(30 * time.Minute)
+		s.withTraffic(9)
+		s.keepsThePromise(0)
+		assert.Nil(s.t, s.host.reported("second token"))
+	})
+}
+
+// A service that takes no notice of the times that it is asked for closes no gap by the records of now.
+func TestArchive_isTheLiveStream(t *testing.T) {
+	readings(t, podsim.Options{IgnoreTimes: true}, withSecondToken, func(s *scenario) {
+		s.misses(30 * time.Minute)
+		s.traffic(5*time.Hour, 20*time.Second)
+		lost, repeated := s.count()
+		assert.Equal(s.t, s.resumesAfterWritten(), lost > 0)
+		assert.Zero(s.t, repeated)
+		assert.Len(s.t, s.gaps(), 1, "it was never read")
+		event := s.host.last()
+		require.ErrorContains(s.t, event.Err(), "the service does not tell the hour of the archive that it was asked for")
+		assert.Equal(s.t, "Collecting", attr(event, "state"))
+		assert.Less(s.t, len(s.service.Sessions()), 20, "the service is asked again and again")
+	})
+}

@@ -74,7 +74,23 @@ type filler struct {
 	until   time.Time // when its time is up and our close frame goes out; zero: never, or it has
 	last    time.Time // when the session ends without the service's; zero: never
 	cutOff  bool
+	// quietAt is when the archive, if it tells nothing until then, has told all, and our close frame goes out.
+	quietAt time.Time
+	// amiss is why the session is closed early, and not in order; nil: it is not.
+	amiss error
 }
+
+// archiveQuiet is how long an archive may tell nothing before it counts as having told all. The service ends sessions that
+// are as quiet by itself, but for our pings.
+const archiveQuiet = 5 * time.Minute
+
+var (
+	errArchiveQuiet = &podlog.Error{
+		Op: fmt.Sprintf("the archive told nothing for %v, and did not end its session", archiveQuiet), Reason: podlog.ReasonSilent,
+	}
+	// errNotAsked: what comes is not of the hour that was asked for.
+	errNotAsked = errors.New("the service does not tell the hour of the archive that it was asked for, but what is newer")
+)
 
 // errOvertime: the service went on sending after our close frame for longer than the live session may pause.
 var errOvertime = errors.New("the archive session did not end by our close frame before the live session had to go on")
@@ -185,7 +201,9 @@ func (f *filler) read(w position.Window) (done bool, err error) {
 	f.logger.Info("reading the archive", zap.Time("from", w.Start), zap.Time("to", w.End))
 	defer context.AfterFunc(f.stop, f.session.Finish)()
 
-	f.cutOff = false
+	f.cutOff, f.amiss = false, nil
+	f.quietAt = time.Now().Add(archiveQuiet)
+	f.intake.asked = w.End
 	f.intake.delivery.until = f.last
 	defer func() { f.intake.delivery.until = time.Time{} }()
 	ended := f.session.Receive(f.abort, f)
@@ -193,6 +211,9 @@ func (f *filler) read(w position.Window) (done bool, err error) {
 		if err := f.intake.flush(); err != nil {
 			ended = err
 		}
+	}
+	if f.amiss != nil && !unanswered(ended) && !errors.Is(ended, errOvertime) {
+		ended = f.amiss
 	}
 	switch {
 	case errors.Is(ended, errGaveUp) || errors.Is(ended, errAborted):
@@ -247,7 +268,7 @@ func (f *filler) limit(w position.Window) time.Duration {
 func (f *filler) finished(w position.Window, limit time.Duration, ended error) bool {
 	var why *podlog.Error
 	orderly := errors.As(ended, &why) && why.InOrder()
-	cutOff := f.cutOff || f.stop.Err() != nil || f.mustBeCutOff(w, orderly)
+	cutOff := f.cutOff || f.stop.Err() != nil || errors.Is(ended, errNotAsked) || f.mustBeCutOff(w, orderly)
 	lags := !cutOff && (orderly || f.intake.fresh == 0) && f.lags(w)
 	cutOff = cutOff || lags
 	done, closed := f.position.WindowRead(w, position.Read{
@@ -384,11 +405,31 @@ func showGaps(h *health.Stream, p *position.Position, backfill bool) {
 
 // Frame implements [podlog.Handler].
 func (f *filler) Frame(data []byte, read time.Time, truncated bool) error {
-	return f.intake.take(data, read, truncated)
+	err := f.intake.take(data, read, truncated)
+	f.quietAt = time.Now().Add(archiveQuiet)
+	if f.amiss == nil && f.intake.newer >= notAsked && 2*f.intake.newer > f.intake.records {
+		f.finish(errNotAsked)
+	}
+	return err
+}
+
+// notAsked records that are newer than what was asked for are no slip.
+const notAsked = 20
+
+// finish closes the session early, for a reason.
+func (f *filler) finish(amiss error) {
+	f.amiss = amiss
+	f.session.Finish()
 }
 
 // Due implements [podlog.Handler].
-func (f *filler) Due() time.Time { return earliest(f.intake.batchDue, earliest(f.until, f.last)) }
+func (f *filler) Due() time.Time {
+	due := earliest(f.intake.batchDue, earliest(f.until, f.last))
+	if f.amiss == nil {
+		due = earliest(due, f.quietAt)
+	}
+	return due
+}
 
 // Flush implements [podlog.Handler].
 func (f *filler) Flush() error {
@@ -401,7 +442,12 @@ func (f *filler) Flush() error {
 		f.until = time.Time{}
 		f.session.Finish()
 	}
-	return f.intake.flush()
+	if f.amiss == nil && !now.Before(f.quietAt) {
+		f.finish(errArchiveQuiet)
+	}
+	err := f.intake.flush()
+	f.quietAt = f.quietAt.Add(time.Since(now)) // nothing was read meanwhile
+	return err
 }
 
 // earliest is the earlier of two times of which zero is none.

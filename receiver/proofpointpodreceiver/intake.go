@@ -31,6 +31,8 @@ type intake struct {
 	clock    *clock
 	// archive: the frames are the archive's, not a live session's.
 	archive bool
+	// asked is the end of what the archive was asked for.
+	asked time.Time
 	// look, if there is one, sees the new records of each frame before they are handed on.
 	look func(fresh []record.Record, read time.Time)
 
@@ -49,8 +51,9 @@ type tally struct {
 	records, fresh int
 	// last is when the last one came, delivered when the pipeline last accepted one.
 	last, delivered time.Time
-	// newest is the latest `ts` of those of the archive.
+	// newest is the latest `ts` of those of the archive. newer of them are newer than what it was asked for.
 	newest time.Time
+	newer  int
 }
 
 // take takes a frame that was read at a time, and hands on the batch if that is full.
@@ -93,8 +96,12 @@ func (in *intake) take(data []byte, read time.Time, truncated bool) error {
 // tell notes how far the archive has told.
 func (in *intake) tell(came []record.Record) {
 	for i := range came {
-		if ts := serviceTime(&came[i]); ts.After(in.newest) {
+		ts := serviceTime(&came[i])
+		if ts.After(in.newest) {
 			in.newest = ts
+		}
+		if ts.After(in.asked.Add(clockAlarm)) {
+			in.newer++
 		}
 	}
 }

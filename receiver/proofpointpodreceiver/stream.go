@@ -431,6 +431,8 @@ func faultOf(err error, from health.Origin) (health.Fault, time.Duration) {
 		return health.Of(failed, from), failed.RetryAfter
 	case errors.Is(err, errNoToken):
 		return health.NoToken(), 0
+	case errors.Is(err, errNotAsked):
+		return health.NotTheArchive(err), lagWait
 	default:
 		return health.Authenticator(err), 0
 	}
