@@ -157,6 +157,7 @@ func TestEvent_anOutageOpensAndIsResolved(t *testing.T) {
 		assert.NotEqual(t, opened.EventID, resolved.EventID)
 		assert.Equal(t, "collecting again; it was: the connection ended", resolved.Details.ErrorInfo)
 		assert.Equal(t, "2", resolved.Details.Count)
+		assert.Equal(t, opened.EventTime.Format(time.RFC3339), resolved.Details.Since)
 		assert.Equal(t, last.Format(time.RFC3339), resolved.Details.LastTime)
 		assert.Empty(t, s.Report().Streams[0].Repeats)
 
@@ -504,7 +505,10 @@ func TestEvent_aTokenExpires(t *testing.T) {
 		assert.Contains(t, event.Details.ErrorInfo, "restart the collector")
 		s.TokenExpires(health.LiveToken, live(), expires)
 		s.elapse(7 * day)
-		s.takes("proofpointpod/eu/token UnHealthy Warning ThirdPartyConfigError token_expires_7d")
+		since := event.EventTime.Format(time.RFC3339)
+		event = s.takes("proofpointpod/eu/token UnHealthy Warning ThirdPartyConfigError token_expires_7d")[0]
+		assert.Equal(t, since, event.Details.Since)
+		assert.Empty(t, event.Details.BeganWith, "that would be the same once more")
 		s.elapse(6 * day)
 		s.takes("proofpointpod/eu/token UnHealthy Warning ThirdPartyConfigError token_expires_1d")
 		s.elapse(day)

@@ -94,8 +94,11 @@ func TestRetry_givesUpAfter90MinutesAndSaysWhy(t *testing.T) {
 	play(t, podsim.Options{}, func(s *scenario) {
 		s.service.Plan(refusing(502))
 	}, func(s *scenario) {
+		deadline := time.Now().Add(90 * time.Minute)
 		s.elapse(90*time.Minute - time.Second)
 		assert.Equal(t, componentstatus.StatusRecoverableError, s.host.last().Status())
+		waiting := s.logs.FilterMessage("not collecting; trying again").All()
+		assert.Equal(t, deadline, waiting[len(waiting)-1].ContextMap()["gives_up_at"], "the log says for how long")
 		s.elapse(2 * time.Second)
 		event := s.host.last()
 		assert.Equal(t, componentstatus.StatusPermanentError, event.Status())
