@@ -147,6 +147,7 @@ func (a *assembly) delivery(outage *outage, aside bool) *delivery {
 		stop:     a.stop,
 		abort:    a.abort,
 		aside:    aside,
+		recovers: a.config.Storage != nil && a.config.Backfill.Enabled,
 	}
 }
 

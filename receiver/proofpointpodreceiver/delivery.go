@@ -51,6 +51,8 @@ type delivery struct {
 	// aside: another delivery of the stream tells how the pipeline is, and when to give up. This one never does: what it
 	// holds stays in a gap as long as it is not accepted.
 	aside bool
+	// recovers: what is not handed on is a gap for the next process, which reads it from the archive.
+	recovers bool
 	// until is when a batch counts as held for too long; zero: never.
 	until time.Time
 	// held is a batch that the pipeline has not answered, and which nobody waits for any more; nil: there is none.
@@ -323,7 +325,11 @@ func (d *delivery) discard(records []record.Record, err error) {
 // lost accounts for records that were read and can't be handed on any more.
 func (d *delivery) lost(records []record.Record, err error) {
 	d.metrics.refused(len(records))
-	d.logger.Error("records that were read are not handed on",
+	fate := "they are lost, unless the service sends them again by itself"
+	if d.recovers {
+		fate = "they are read from the archive after the next start"
+	}
+	d.logger.Error("records that were read are not handed on: "+fate,
 		zap.Int("records", len(records)), zap.Error(err))
 }
 

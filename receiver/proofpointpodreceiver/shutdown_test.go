@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/proofpointpod/otelcol/internal/podlog"
@@ -61,14 +62,25 @@ func TestShutdown_waitsForABatchThatIsHeld(t *testing.T) {
 }
 
 func TestShutdown_givesARefusingPipelineTenSeconds(t *testing.T) {
-	play(t, podsim.Options{}, func(s *scenario) {
-		s.service.Generate(podlog.Message, 30)
-		s.sink.answers(refuse)
-	}, func(s *scenario) {
-		s.state("Error")
-		assert.InDelta(t, 10, s.stops(s.t.Context()).Seconds(), 0.2)
-		assert.Contains(t, s.said(), "not handed on")
-	})
+	for name, test := range map[string]struct {
+		storage *component.ID
+		fate    string
+	}{
+		"without storage": {nil, "they are lost, unless the service sends them again"},
+		"with storage":    {&storageID, "they are read from the archive after the next start"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			play(t, podsim.Options{}, func(s *scenario) {
+				s.config.Storage = test.storage
+				s.service.Generate(podlog.Message, 30)
+				s.sink.answers(refuse)
+			}, func(s *scenario) {
+				s.state("Error")
+				assert.InDelta(t, 10, s.stops(s.t.Context()).Seconds(), 0.2)
+				assert.Contains(t, s.said(), "not handed on: "+test.fate)
+			})
+		})
+	}
 }
 
 func TestShutdown_leavesAPipelineThatBlocksToItself(t *testing.T) {
