@@ -94,7 +94,7 @@ func (s *Stream) Quit(fault Fault, attempt int) {
 	})
 }
 
-// ServiceWell notes that the service's trouble is over: a new record came, or a session has lived long enough. That a
+// ServiceWell notes that the service's trouble is over: a record came, or a session has lived long enough. That a
 // session was opened is not enough, as it may end at once.
 func (s *Stream) ServiceWell() { s.source.change(func() { s.well(collection) }) }
 

@@ -117,7 +117,9 @@ func (a *assembly) stream() *stream {
 		stop:        a.stop,
 		abort:       a.abort,
 	}
-	live.intake.look = live.fresh
+	live.intake.look = func(fresh []record.Record, read time.Time) {
+		live.judge(live.pauses.record(fresh, live.clock.at(read)))
+	}
 	return live
 }
 

@@ -47,8 +47,8 @@ type intake struct {
 
 // tally counts the records of a session.
 type tally struct {
-	// records came; fresh of them were not delivered before.
-	records, fresh int
+	// records came; dated of them have a `ts`, and fresh of them were not delivered before.
+	records, dated, fresh int
 	// last is when the last one came, delivered when the pipeline last accepted one.
 	last, delivered time.Time
 	// newest is the latest `ts` of those of the archive. newer of them are newer than what it was asked for.
@@ -65,6 +65,11 @@ func (in *intake) take(data []byte, read time.Time, truncated bool) error {
 		return nil
 	}
 	in.records += len(came)
+	for i := range came {
+		if came[i].Timestamp != 0 {
+			in.dated++
+		}
+	}
 	in.last = read
 	if in.archive {
 		in.tell(came)

@@ -301,9 +301,8 @@ func TestRetry_givesUpOnOneStreamOnly(t *testing.T) {
 // Some services take the handshake, say in a text frame what is wrong, and close: that is no record, and no recovery.
 func TestRetry_clockGoesOnWhereTheServiceTellsAnErrorInAFrame(t *testing.T) {
 	for name, frames := range map[string][]podsim.Frame{
-		"in JSON":                   {{Text: `{"error":"token has expired","requestId":"1"}`}},
-		"in text":                   {{Text: "internal server error"}},
-		"a record that came before": {{Text: `{"guid":"a","ts":"2026-01-01T00:00:00.000000+0000"}`}},
+		"in JSON": {{Text: `{"error":"token has expired","requestId":"1"}`}},
+		"in text": {{Text: "internal server error"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			play(t, podsim.Options{SlotHold: -1}, func(s *scenario) {
@@ -319,4 +318,17 @@ func TestRetry_clockGoesOnWhereTheServiceTellsAnErrorInAFrame(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A session that does not go further than what it has sent before brings records all the same.
+func TestRetry_repeatedRecordEndsTheOutage(t *testing.T) {
+	play(t, podsim.Options{SlotHold: -1}, func(s *scenario) {
+		s.config.RetryOnFailure.MaxElapsedTime = 10 * time.Minute
+		same := podsim.Frame{Text: `{"guid":"a","ts":"2026-01-01T00:00:00.000000+0000"}`}
+		s.service.Plan(podsim.Step{Do: podsim.Drop, After: 20 * time.Second, Frames: []podsim.Frame{same}, Times: -1})
+	}, func(s *scenario) {
+		s.elapse(time.Hour)
+		assert.NotEqual(t, componentstatus.StatusPermanentError, s.host.last().Status())
+		assert.Len(t, s.sink.bodies(podlog.Message), 1)
+	})
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -13,7 +12,6 @@ import (
 	"github.com/proofpointpod/otelcol/internal/health"
 	"github.com/proofpointpod/otelcol/internal/podlog"
 	"github.com/proofpointpod/otelcol/internal/position"
-	"github.com/proofpointpod/otelcol/internal/record"
 )
 
 const (
@@ -247,19 +245,16 @@ func (s *stream) fill() error {
 	return err
 }
 
-// Frame implements [podlog.Handler].
+// Frame implements [podlog.Handler]. A record ends the outage of the service if it has a `ts`, be it a repeated one: a
+// service that takes the handshake, says in a frame what is wrong, and closes, would otherwise be asked every second, and
+// for ever.
 func (s *stream) Frame(data []byte, read time.Time, truncated bool) error {
-	return s.intake.take(data, read, truncated)
-}
-
-// fresh looks at the new records of a frame. One ends the outage of the service, if it has a `ts`: a service that takes
-// the handshake, says in a frame what is wrong, and closes, would otherwise be asked every second, and for ever. So would
-// one that goes no further than what it has sent before.
-func (s *stream) fresh(records []record.Record, read time.Time) {
-	if s.failing && slices.ContainsFunc(records, func(r record.Record) bool { return r.Timestamp != 0 }) {
+	dated := s.intake.dated
+	err := s.intake.take(data, read, truncated)
+	if s.failing && s.intake.dated > dated {
 		s.well()
 	}
-	s.judge(s.pauses.record(records, s.clock.at(read)))
+	return err
 }
 
 // livedLongEnough ends the outage of the service if the session has lived for so long that it counts as a success.
