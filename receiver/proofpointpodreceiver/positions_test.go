@@ -384,11 +384,13 @@ func TestPromise_storageCorrupt(t *testing.T) {
 }
 
 func TestPosition_quietTenantOpensNoGap(t *testing.T) {
-	tenant(t, podsim.Options{}, nil, func(s *scenario) {
+	tenant(t, podsim.Options{}, func(s *scenario) {
+		s.config.Dedup.Window = 4 * time.Hour // which is over before the session ends
+	}, func(s *scenario) {
 		s.mails(5)
-		s.elapse(20 * time.Hour)
+		s.elapse(5 * time.Hour)
 		s.service.DropAll(podsim.Close)
-		s.elapse(10 * time.Hour)
+		s.elapse(2 * time.Hour)
 		s.shutdown()
 		s.elapse(50 * time.Second)
 		s.start()

@@ -346,7 +346,7 @@ func TestReport_recordsThatAreCutOrNoJSON(t *testing.T) {
 // A session outlives the token that it was opened with. That another one has been put in its place is seen all the same.
 func TestReport_anAuthenticatorHasAnotherToken(t *testing.T) {
 	const day = 24 * time.Hour
-	first := expiring(time.Date(2000, 1, 3, 0, 0, 0, 0, time.UTC))
+	first := expiring(time.Date(2000, 1, 2, 2, 0, 0, 0, time.UTC))
 	extension := bearing(first)
 	var v *viewer
 	play(t, podsim.Options{}, func(s *scenario) {
@@ -356,7 +356,7 @@ func TestReport_anAuthenticatorHasAnotherToken(t *testing.T) {
 	}, func(s *scenario) {
 		s.state("Collecting")
 		assert.Equal(t, 1, strings.Count(s.said(), "warn the token from the extension bearertokenauth/pod expires at"), "the log does not tell")
-		s.elapse(25 * time.Hour)
+		s.elapse(3 * time.Hour)
 		second := expiring(time.Now().Add(100 * day))
 		extension.set("", nil) // it is being written
 		s.elapse(2 * time.Minute)
@@ -469,8 +469,8 @@ func TestReport_anAuthenticatorThatHangsIsAskedSeldom(t *testing.T) {
 		s.elapse(time.Hour)
 		assert.InDelta(t, 60, len(asked), 2, "once a minute")
 		hang.Store(true)
-		s.elapse(10 * time.Hour)
-		assert.InDelta(t, 60+10, len(asked), 3)
+		s.elapse(5 * time.Hour)
+		assert.InDelta(t, 60+5, len(asked), 3)
 	})
 }
 
