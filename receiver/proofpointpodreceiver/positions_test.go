@@ -50,60 +50,33 @@ func TestPromise_dropsAgainAndAgain(t *testing.T) {
 
 // A gateway that loses the service behind it closes for both, whatever the service took for written.
 func TestPromise_closedForTrouble(t *testing.T) {
-	for _, code := range []int{1001, 1008, 1011, 1012, 1013, 1014, 4000} {
-		t.Run(strconv.Itoa(code), func(t *testing.T) {
-			readings(t, podsim.Options{}, func(s *scenario) {
-				s.service.Plan(podsim.Step{Do: podsim.Close, Code: code, Records: 25, Lose: 5, Times: 2})
-			}, func(s *scenario) {
-				for range 10 {
-					s.mails(10)
-					s.elapse(45 * time.Second)
-				}
-				s.fills(9)
-				s.keepsThePromise(0)
-			})
-		})
-	}
-}
-
-// The service has opened a session and written to it, but its answer does not arrive. The session before has ended in
-// order, so nothing but this handshake can make anyone look for what is missing.
-func TestPromise_handshakeWithoutAnAnswer(t *testing.T) {
-	for name, unanswered := range map[string]podsim.Step{
-		"reset": {Do: podsim.Abort, Lose: 30},
-		"hangs": {Do: podsim.Hang, Lose: 30},
-	} {
-		t.Run(name, func(t *testing.T) {
-			readings(t, podsim.Options{}, func(s *scenario) {
-				s.service.Plan(podsim.Step{Do: podsim.Close, Records: 150}, unanswered)
-			}, func(s *scenario) {
-				s.mails(200)
-				s.traffic(10*time.Minute, 20*time.Second)
-				assert.Empty(t, s.service.PlanLeft())
-				lost, _ := s.count()
-				assert.Equal(t, s.resumesAfterWritten(), lost > 0, "%d lost before the fill", lost)
-				require.Len(s.t, s.gaps(), 1)
-				s.fills(9)
-				s.keepsThePromise(0)
-			})
-		})
-	}
-}
-
-func TestPromise_stoppedDuringAHandshake(t *testing.T) {
 	readings(t, podsim.Options{}, func(s *scenario) {
-		s.service.Plan(podsim.Step{Do: podsim.Close, Records: 20}, podsim.Step{Do: podsim.Hang, Lose: 30})
+		s.service.Plan(podsim.Step{Do: podsim.Close, Code: 1011, Records: 25, Lose: 5, Times: 2})
 	}, func(s *scenario) {
-		s.mails(40)
-		s.elapse(10 * time.Second)
-		s.restart()
-		s.traffic(10*time.Minute, 20*time.Second)
-		assert.Empty(t, s.service.PlanLeft())
-		lost, _ := s.count()
-		assert.Equal(t, s.resumesAfterWritten(), lost > 0, "%d lost before the fill", lost)
+		for range 10 {
+			s.mails(10)
+			s.elapse(45 * time.Second)
+		}
 		s.fills(9)
 		s.keepsThePromise(0)
 	})
+}
+
+func TestPosition_aCloseThatIsNoNormalOneOpensAGap(t *testing.T) {
+	for code, open := range map[int]int{
+		1000: 0, 1005: 0, 1001: 1, 1008: 1, 1011: 1, 1012: 1, 1013: 1, 1014: 1, 4000: 1,
+	} {
+		t.Run(strconv.Itoa(code), func(t *testing.T) {
+			tenant(t, podsim.Options{}, func(s *scenario) {
+				s.service.Plan(podsim.Step{Do: podsim.Close, Code: code, Records: 25})
+			}, func(s *scenario) {
+				s.mails(30)
+				s.elapse(2 * time.Minute)
+				require.Len(s.t, s.service.Sessions(), 2)
+				assert.Len(s.t, s.gaps(), open)
+			})
+		})
+	}
 }
 
 // outage ends what sessions there are, and has the service refuse all others until the function that it returns is
