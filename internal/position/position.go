@@ -213,6 +213,7 @@ func (p *Position) Loaded() bool {
 
 const (
 	reasonSince   = "first start (backfill.since)"
+	reasonAway    = "away for longer than the service remembers (backfill.server_memory)"
 	reasonSuspect = "the last session, or the process, did not end in order, or a handshake was not answered"
 )
 
@@ -231,7 +232,7 @@ func (p *Position) Begin(now time.Time) Opened {
 	case p.safe.IsZero() && !p.options.Since.IsZero() && (p.loaded || !p.options.Stored):
 		from, reason = oldest(from, p.options.Since), reasonSince
 	case from.IsZero() && !p.safe.IsZero() && now.Sub(p.life) > p.patience():
-		from, reason = p.safe, "away for longer than the service remembers (backfill.server_memory)"
+		from, reason = p.safe, reasonAway
 	case !from.IsZero():
 		// It can seem to lie in the future, as the clock is set anew at each handshake.
 		from = earlier(from, now.Add(-clockSlack))

@@ -156,25 +156,9 @@ func (p *Position) join(stored *storedHead, old *index, broken []uint64) Loaded 
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	loaded := Loaded{Found: true, Unclean: !stored.Clean}
-	suspect := stored.Suspect
-	astray := strays{}
+	suspect, astray := stored.Suspect, strays{}
 	if !stored.Clean {
-		suspect = oldest(suspect, stored.Safe)
-		old.unlearn(stored.Flushed, func(e entry) {
-			accepted, ts := time.Unix(int64(e.accepted), 0).UTC(), time.Unix(int64(e.ts), 0).UTC()
-			switch {
-			case e.ts == 0:
-				suspect = oldest(suspect, accepted)
-			case ts.Before(accepted.Add(-p.options.ServerMemory - p.options.Margin)):
-				astray.add(ts, accepted)
-			default:
-				suspect = oldest(suspect, earlier(ts, accepted))
-			}
-		})
-		if n := len(broken); n > 0 && (broken[n-1]+1)*chunkEntries > stored.Flushed {
-			// What it held and the pipeline had in its memory was accepted after all that is remembered.
-			suspect = oldest(suspect, old.newest(stored.SavedAt.Add(-p.options.ServerMemory)))
-		}
+		suspect, astray = p.unlearn(stored, old, broken)
 	}
 	if len(broken) > 0 {
 		loaded.Aside = fmt.Errorf("%d of %d stored chunks of identities are broken or gone; records that they held may be repeated",
@@ -222,6 +206,28 @@ func (p *Position) join(stored *storedHead, old *index, broken []uint64) Loaded 
 	return loaded
 }
 
+// unlearn drops from the index what a process that did not end in order had in the pipeline's memory at its last save. It
+// returns from when on something of that may be missing, and the strays among it.
+func (p *Position) unlearn(stored *storedHead, old *index, broken []uint64) (suspect time.Time, astray strays) {
+	suspect, astray = oldest(stored.Suspect, stored.Safe), strays{}
+	old.unlearn(stored.Flushed, func(e entry) {
+		accepted, ts := time.Unix(int64(e.accepted), 0).UTC(), time.Unix(int64(e.ts), 0).UTC()
+		switch {
+		case e.ts == 0:
+			suspect = oldest(suspect, accepted)
+		case ts.Before(accepted.Add(-p.options.ServerMemory - p.options.Margin)):
+			astray.add(ts, accepted)
+		default:
+			suspect = oldest(suspect, earlier(ts, accepted))
+		}
+	})
+	if n := len(broken); n > 0 && (broken[n-1]+1)*chunkEntries > stored.Flushed {
+		// What it held and the pipeline had in its memory was accepted after all that is remembered.
+		suspect = oldest(suspect, old.newest(stored.SavedAt.Add(-p.options.ServerMemory)))
+	}
+	return suspect, astray
+}
+
 // append puts what this process has accepted so far behind what is stored, and with it the places up to which that is out
 // of the pipeline's memory.
 func (p *Position) append(stored *index) {
@@ -252,7 +258,7 @@ func (p *Position) joinLate(stored *storedHead, suspect time.Time) Opened {
 	case !from.IsZero():
 		from = earlier(from, p.begun.Add(-clockSlack)) // as in Begin
 	case p.begun.Sub(stored.Life) > p.patience():
-		from, reason = stored.Safe, "away for longer than the service remembers (backfill.server_memory)"
+		from, reason = stored.Safe, reasonAway
 	case p.begun.Sub(stored.Life) > trustedStop && !p.proof.given(stored.Life):
 		from, reason = stored.Safe, reasonStopped
 	}
