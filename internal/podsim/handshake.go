@@ -129,6 +129,9 @@ func (s *Service) check(r *http.Request) (*span, answer) {
 	if err != nil {
 		return no(http.StatusBadRequest, err.Error())
 	}
+	if archive != nil && s.opts.ArchiveRefuses != 0 {
+		return no(s.opts.ArchiveRefuses, "No archive")
+	}
 	s.mu.Lock()
 	valid := slices.Contains(s.tokens, bearer(r))
 	s.mu.Unlock()

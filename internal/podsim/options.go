@@ -77,6 +77,8 @@ type Options struct {
 	ArchiveRepeats float64
 	// ArchiveDrops ends an archive session, when all is delivered, by a bare drop instead of a normal close.
 	ArchiveDrops bool
+	// ArchiveRefuses is the status with which each session with the archive is refused. Default: none is.
+	ArchiveRefuses int
 	// ArchiveStays leaves an archive session open when all is delivered.
 	ArchiveStays bool
 	// ArchiveMovesLive makes the next live session go on where an archive session ended.

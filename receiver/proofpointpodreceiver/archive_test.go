@@ -161,6 +161,21 @@ func TestArchive_refusesWithOneToken(t *testing.T) {
 	})
 }
 
+// Where there is no archive for an event type, say, the live session must not be ended every minute to ask for it.
+func TestArchive_refusesForGoodWithOneToken(t *testing.T) {
+	for _, status := range []int{400, 503} {
+		t.Run(strconv.Itoa(status), func(t *testing.T) {
+			readings(t, podsim.Options{ArchiveRefuses: status}, nil, func(s *scenario) {
+				s.misses(30 * time.Minute)
+				s.traffic(10*time.Hour, time.Minute)
+				assert.Less(s.t, len(s.service.Sessions()), 35)
+				assert.Greater(s.t, len(s.archiveHours(status)), 15, "it is asked all the same, now and then")
+				require.ErrorContains(s.t, s.host.last().Err(), "the archive can't be read, gaps stay open")
+			})
+		})
+	}
+}
+
 func TestArchive_refusesTimesInTheFuture(t *testing.T) {
 	oneTokenAndTwo(t, podsim.Options{RefuseFuture: true, IgnoreRecentSince: true}, func(s *scenario) {
 		s.away(4)

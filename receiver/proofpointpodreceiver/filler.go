@@ -29,6 +29,9 @@ type barren struct{ records, reads int }
 const (
 	// lagWait is how long an archive that lags is left alone.
 	lagWait = 30 * time.Minute
+	// soonAgain is how many attempts that fail in a row are followed by another soon, where the live session has to pause
+	// for each.
+	soonAgain = 6
 	// longestLag is for how long an hour that is due is read again because of that.
 	longestLag = 24 * time.Hour
 )
@@ -299,6 +302,9 @@ func (f *filler) finished(w position.Window, limit time.Duration, ended error) b
 	case f.cutOff:
 		f.extend(w, limit)
 	case !done && !orderly:
+		if f.intake.fresh > 0 { // it gets on
+			f.outage.over()
+		}
 		f.failed(ended)
 		return false
 	}
@@ -370,6 +376,9 @@ func (f *filler) failed(err error) {
 		f.logger.Error("gaps can't be filled", zap.String("error", fault.Text()))
 		f.health.Trouble(health.BackfillTrouble, fault)
 		return
+	}
+	if !f.ownToken && f.outage.attempts >= soonAgain {
+		retryAfter = max(retryAfter, lagWait)
 	}
 	wait := f.wait(retryAfter)
 	if f.outage.attempts > 1 {

@@ -332,3 +332,23 @@ func TestRetry_repeatedRecordEndsTheOutage(t *testing.T) {
 		assert.Len(t, s.sink.bodies(podlog.Message), 1)
 	})
 }
+
+// Should the service change the form of `ts`, records are records all the same.
+func TestRetry_clockEndsWhenManyRecordsWithoutATimeArrive(t *testing.T) {
+	play(t, podsim.Options{SlotHold: -1}, func(s *scenario) {
+		s.config.RetryOnFailure.MaxElapsedTime = 2 * time.Minute
+		for i := range 300 {
+			var frames []podsim.Frame
+			for j := range 10 {
+				frames = append(frames, podsim.Frame{Text: fmt.Sprintf(`{"guid":"%d-%d","ts":1767225600}`, i, j)})
+			}
+			s.service.Plan(podsim.Step{Do: podsim.Drop, Frames: frames})
+		}
+	}, func(s *scenario) {
+		s.elapse(4 * time.Minute)
+		assert.NotEqual(t, componentstatus.StatusPermanentError, s.host.last().Status())
+		for _, wait := range s.waits(podlog.Message) {
+			assert.Less(t, wait, 2*time.Second, "the waits begin anew")
+		}
+	})
+}

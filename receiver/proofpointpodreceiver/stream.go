@@ -245,13 +245,16 @@ func (s *stream) fill() error {
 	return err
 }
 
-// Frame implements [podlog.Handler]. A record ends the outage of the service if it has a `ts`, be it a repeated one: a
-// service that takes the handshake, says in a frame what is wrong, and closes, would otherwise be asked every second, and
-// for ever.
+// sureRecords are more than a service uses to say what is wrong.
+const sureRecords = 10
+
+// Frame implements [podlog.Handler]. A record ends the outage of the service if it has a `ts`, be it a repeated one, and
+// so do many without one: a service that takes the handshake, says in a frame what is wrong, and closes, would otherwise
+// be asked every second, and for ever.
 func (s *stream) Frame(data []byte, read time.Time, truncated bool) error {
 	dated := s.intake.dated
 	err := s.intake.take(data, read, truncated)
-	if s.failing && s.intake.dated > dated {
+	if s.failing && (s.intake.dated > dated || s.intake.records >= sureRecords) {
 		s.well()
 	}
 	return err
