@@ -1,0 +1,129 @@
+package proofpointpodreceiver
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/proofpointpod/otelcol/internal/health"
+	"github.com/proofpointpod/otelcol/internal/podlog"
+)
+
+// recover waits until it makes sense to try again after err. It returns false if it never does, or if the source
+// stops.
+func (s *stream) recover(err error, auth http.Header) bool {
+	fault, retryAfter := faultOf(err, s.credentials.origin)
+	s.failing = true
+	lost := sessionLost(err)
+	if lost {
+		fault = s.habit(err, fault)
+	} else {
+		s.metrics.connectFailed(fault.Label)
+	}
+	if fault.Type == health.ThirdPartyConfig {
+		if fault.NewTokenHelps && s.credentials.origin.Renews() {
+			return s.awaitNewToken(fault, auth)
+		}
+		s.quit(fault, "It is not tried again: correct the configuration, check it with the collector's validate command, and restart the collector; a reload (SIGHUP) will do if the value does not come from the environment")
+		return false
+	}
+	wait, giveUp := s.outage.failed(time.Now(), retryAfter)
+	if giveUp {
+		s.quit(fault, gaveUp(s.outage))
+		return false
+	}
+	s.health.Failing(fault, s.outage.attempts, s.outage.deadline())
+	if lost {
+		s.metrics.reconnect(fault.Label)
+	}
+	fields := []zap.Field{
+		zap.String("error", fault.Message),
+		zap.String("error.type", string(fault.Type)),
+		zap.Int("attempt", s.outage.attempts),
+		zap.Duration("next_attempt_in", wait.Round(time.Millisecond)),
+	}
+	if deadline := s.outage.deadline(); !deadline.IsZero() {
+		fields = append(fields, zap.Time("gives_up_at", deadline))
+	}
+	s.logger.Warn("not collecting; trying again", fields...)
+	return pause(s.stop, wait)
+}
+
+const (
+	// leastQuiet is the shortest time after which something in between ends quiet connections.
+	leastQuiet = 10 * time.Second
+	// sameQuiet is how much two such times differ at the most.
+	sameQuiet = 2 * time.Second
+)
+
+// habit says so if sessions end each time when nothing has come for the same time.
+func (s *stream) habit(err error, fault health.Fault) health.Fault {
+	var ended *podlog.Error
+	if !errors.As(err, &ended) {
+		return fault
+	}
+	before := s.quiet
+	s.quiet = ended.Quiet
+	if s.quiet < leastQuiet || (s.quiet-before).Abs() > sameQuiet {
+		return fault
+	}
+	return health.EndsWhenQuiet(fault, s.quiet)
+}
+
+// gaveUp says why there is no other attempt, and what makes one.
+func gaveUp(o *outage) string {
+	if !o.config.Enabled {
+		return "It is not tried again, as retry_on_failure.enabled is false: restart or reload the collector to try again"
+	}
+	return fmt.Sprintf("It gave up after %v (retry_on_failure.max_elapsed_time): restart or reload the collector to try again. What comes meanwhile is in the service's archive for 30 days",
+		o.config.MaxElapsedTime)
+}
+
+// errNoToken is why no session was opened while the authenticator has no token.
+var errNoToken = errors.New("no token")
+
+// sessionLost says whether err is why a session ended that was open.
+func sessionLost(err error) bool {
+	var failed *podlog.Error
+	return errors.As(err, &failed) && failed.Ended()
+}
+
+// faultOf classifies err, and returns how long the service asks us to stay away. from is where the token came from.
+func faultOf(err error, from health.Origin) (health.Fault, time.Duration) {
+	var failed *podlog.Error
+	switch {
+	case errors.As(err, &failed):
+		return health.Of(failed, from), failed.RetryAfter
+	case errors.Is(err, errNoToken):
+		return health.NoToken(), 0
+	case errors.Is(err, errNotAsked):
+		return health.NotTheArchive(err), lagWait
+	default:
+		return health.Authenticator(err), 0
+	}
+}
+
+// awaitNewToken waits for other credentials than those that were refused. No handshake is made before there are some.
+func (s *stream) awaitNewToken(fault health.Fault, refused http.Header) bool {
+	s.health.Failing(fault, 1, time.Time{})
+	s.logger.Error("not collecting; waiting for another token from the authenticator",
+		zap.String("error", fault.Message), zap.String("error.type", string(fault.Type)))
+	if !s.credentials.other(s.stop, refused) {
+		return false
+	}
+	// The time spent waiting was not the service's trouble, so what follows starts a clock of its own.
+	s.outage.over()
+	s.logger.Info("the authenticator has another token; trying again")
+	return true
+}
+
+// quit ends the stream, and says why and what brings it back.
+func (s *stream) quit(fault health.Fault, remedy string) {
+	fault.Outlook = remedy
+	s.health.Quit(fault, s.outage.attempts)
+	s.logger.Error("not collecting any more",
+		zap.String("error", fault.Text()), zap.String("error.type", string(fault.Type)))
+}
