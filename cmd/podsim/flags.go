@@ -73,6 +73,7 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	f.IntVar(&s.service.Retain, "retain", 256<<20, "`bytes` of records kept for each event type")
 	f.DurationVar(&s.service.Memory, "memory", time.Hour, "how long the service remembers where a session stood")
 	f.StringVar(&resume, "resume", resume, "a session goes on after what was `written` or received")
+	f.BoolVar(&s.service.StartsNow, "starts-now", false, "send a token that had no session yet what arrives from then on")
 	f.DurationVar(&s.service.SlotHold, "slot-hold", 5*time.Second, "how long a session that died keeps its slot; negative: no time")
 	f.DurationVar(&s.service.IdleTimeout, "idle-timeout", 300*time.Second, "end of a session without traffic")
 	f.DurationVar(&s.service.PongDelay, "pong-delay", 0, "how late pings are answered")

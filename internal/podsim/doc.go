@@ -1,7 +1,8 @@
 // Package podsim plays the Proofpoint on Demand (PoD) Log Service: in process for tests, and as the command podsim.
 //
 // It does what is publicly known of the service. Where that leaves a question open, Options lets it play both answers:
-// Resume, ArchiveMovesLive, ArchiveSkipsLive, IgnoreRecentSince, IgnoreTimes, ArchiveStays, RefuseFuture, Compression.
+// Resume, StartsNow, ArchiveMovesLive, ArchiveSkipsLive, IgnoreRecentSince, IgnoreTimes, ArchiveStays, RefuseFuture,
+// Compression.
 //
 //	service := podsim.New(podsim.Options{Rate: map[podlog.EventType]float64{podlog.Message: 50}})
 //	defer service.Close()

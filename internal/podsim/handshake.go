@@ -242,8 +242,11 @@ func (s *Service) free(key slotKey, now time.Time) *slot {
 
 // resume is the first record of a live session. Call it with mu held.
 func (s *Service) resume(place *slot, log *recordLog, now time.Time) int64 {
-	if place.stood && now.Sub(place.ended) <= s.opts.Memory {
+	switch {
+	case place.stood && now.Sub(place.ended) <= s.opts.Memory:
 		return place.position
+	case !place.stood && s.opts.StartsNow:
+		return log.next()
 	}
 	return log.since(now.Add(-s.opts.Memory))
 }

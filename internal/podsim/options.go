@@ -55,6 +55,9 @@ type Options struct {
 	Memory time.Duration
 	// Resume is what a live session goes on after. Default: ResumeAfterWritten.
 	Resume Resume
+	// StartsNow begins the first session of a token and event type with what arrives from then on, instead of what arrived
+	// within Memory.
+	StartsNow bool
 	// SlotHold is how long a session that died without a close frame keeps its slot, so that the next handshake
 	// is answered with 409. Default: 5 s; negative: no time at all.
 	SlotHold time.Duration

@@ -23,6 +23,8 @@ const clockSlack = 3 * time.Second
 type Options struct {
 	// Cluster and Stream name what the position is of. A stored position of another one is foreign.
 	Cluster, Stream string
+	// Token tells the token of the live sessions from others, and nothing more of it; empty: not known.
+	Token string
 	// Stored: there is storage. Nothing is known of what it has before Load.
 	Stored bool
 	// Since is how far back the first start of all reads; zero: not at all.
@@ -83,6 +85,8 @@ type head struct {
 	// clean: the process has ended in order, so that what it accepted is not in memory any more. From Load on it has
 	// not, and that has to be saved before it accepts anything.
 	clean bool
+	// token is [Options.Token] of the newest session; empty: not known.
+	token string
 	// doubt is a pause of the live session of which it is not known whether its records come by themselves; zero: none.
 	doubt Gap
 }
@@ -215,6 +219,7 @@ const (
 	reasonSince   = "first start (backfill.since)"
 	reasonAway    = "away for longer than the service remembers (backfill.server_memory)"
 	reasonSuspect = "the last session, or the process, did not end in order, or a handshake was not answered"
+	reasonToken   = "as a precaution, and usually nothing is missing: there is another token, and the service keeps a place for each"
 )
 
 // Begin notes the handshake of a live session, and opens a gap if it is not certain that nothing was missed before.
@@ -231,6 +236,8 @@ func (p *Position) Begin(now time.Time) Opened {
 	switch {
 	case p.safe.IsZero() && !p.options.Since.IsZero() && (p.loaded || !p.options.Stored):
 		from, reason = oldest(from, p.options.Since), reasonSince
+	case from.IsZero() && !p.safe.IsZero() && p.anotherToken(p.token):
+		from, reason = earlier(p.safe, now.Add(-clockSlack)), reasonToken
 	case from.IsZero() && !p.safe.IsZero() && now.Sub(p.life) > p.patience():
 		from, reason = p.safe, reasonAway
 	case !from.IsZero():
@@ -254,10 +261,19 @@ func (p *Position) Begin(now time.Time) Opened {
 	} else {
 		p.proof.end = time.Time{}
 	}
+	if p.options.Token != "" {
+		p.token = p.options.Token
+	}
 	p.clean = false
 	p.life = now
 	p.changed = true
 	return opened
+}
+
+// anotherToken says whether the session before was opened with another token. The service keeps a place for each, and
+// what it sends first to one that it has kept none for is not known.
+func (p *Position) anotherToken(before string) bool {
+	return before != "" && p.options.Token != "" && before != p.options.Token
 }
 
 // patience is how long after the last sign of life the service is trusted to remember: its memory, less a tenth.

@@ -39,6 +39,7 @@ type storedHead struct {
 	Clean    bool      `json:"clean"`
 	// Flushed is the place in the index up to which records were out of the pipeline's memory.
 	Flushed uint64 `json:"flushed"`
+	Token   string `json:"token,omitempty"`
 	Doubt   *Gap   `json:"doubt,omitempty"`
 
 	Gaps  []Gap               `json:"gaps,omitempty"`
@@ -193,7 +194,7 @@ func (p *Position) join(stored *storedHead, old *index, broken []uint64) Loaded 
 			}
 			suspect = oldest(suspect, from)
 		}
-		p.head = head{safe: stored.Safe, suspect: suspect, life: stored.Life, accepted: stored.Accepted}
+		p.head = head{safe: stored.Safe, suspect: suspect, life: stored.Life, accepted: stored.Accepted, token: stored.Token}
 		if stored.Clean {
 			p.proof.end = stored.Life
 		}
@@ -257,6 +258,8 @@ func (p *Position) joinLate(stored *storedHead, suspect time.Time) Opened {
 		from, reason = oldest(from, p.options.Since), reasonSince // no process has reached the service before this one
 	case !from.IsZero():
 		from = earlier(from, p.begun.Add(-clockSlack)) // as in Begin
+	case !stored.Safe.IsZero() && p.anotherToken(stored.Token):
+		from, reason = earlier(stored.Safe, p.begun.Add(-clockSlack)), reasonToken
 	case p.begun.Sub(stored.Life) > p.patience():
 		from, reason = stored.Safe, reasonAway
 	case p.begun.Sub(stored.Life) > trustedStop && !p.proof.given(stored.Life):
@@ -309,7 +312,7 @@ func (p *Position) snapshot(now time.Time) ([]*storage.Operation, func(), error)
 	defer p.mu.Unlock()
 	stored := storedHead{
 		Version: version, Cluster: p.options.Cluster, Stream: p.options.Stream,
-		SavedAt: now, Safe: p.safe, Suspect: p.suspect, Life: p.life, Accepted: p.accepted, Clean: p.clean, Flushed: p.flushed,
+		SavedAt: now, Safe: p.safe, Suspect: p.suspect, Life: p.life, Accepted: p.accepted, Clean: p.clean, Flushed: p.flushed, Token: p.token,
 		Gaps: p.gaps.open, Hours: p.gaps.hours, Late: p.gaps.late,
 		First: p.index.next, Next: p.index.next, Horizon: p.index.horizon,
 	}

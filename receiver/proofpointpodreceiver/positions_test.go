@@ -132,6 +132,40 @@ func TestPromise_stopAndStart(t *testing.T) {
 	})
 }
 
+func TestPromise_anotherToken(t *testing.T) {
+	for name, test := range map[string]struct{ startsNow, late bool }{
+		"it begins with the last hour":                      {},
+		"it begins with what comes from now on":             {startsNow: true},
+		"it begins with that, and the storage answers late": {startsNow: true, late: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tenant(t, podsim.Options{StartsNow: test.startsNow}, nil, func(s *scenario) {
+				s.traffic(5*time.Minute, 10*time.Second)
+				s.shutdown()
+				s.mails(20)
+				s.service.AcceptTokens(secondToken)
+				s.config.APISecret = secondToken
+				release := func() {}
+				if test.late {
+					release = s.storage.holds()
+				}
+				s.start()
+				s.traffic(time.Minute, 10*time.Second)
+				release()
+				s.traffic(time.Minute, 10*time.Second)
+				assert.Contains(t, s.said(), "there is another token")
+				s.fills(6)
+				s.keepsThePromise(0)
+
+				s.shutdown()
+				s.start()
+				s.traffic(time.Minute, 10*time.Second)
+				assert.NotContains(t, s.said(), "there is another token")
+			})
+		})
+	}
+}
+
 func TestPromise_killWithRecordsInThePipelinesMemory(t *testing.T) {
 	tenant(t, podsim.Options{}, nil, func(s *scenario) {
 		s.traffic(20*time.Minute, 10*time.Second)

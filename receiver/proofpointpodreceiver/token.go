@@ -1,11 +1,15 @@
 package proofpointpodreceiver
 
 import (
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"net/http"
 	"strings"
 	"time"
+
+	"go.opentelemetry.io/collector/config/configopaque"
 )
 
 // maxExpiry is the last moment that is believed: the year 9999 is the last that RFC 3339 can write.
@@ -33,4 +37,15 @@ func tokenExpiry(header http.Header) time.Time {
 		return time.Time{}
 	}
 	return time.Unix(int64(*claims.Expires), 0).UTC()
+}
+
+// tokenMark tells a token from others, and is fit to be saved: it is the beginning of a hash, from which no token can be
+// had. Empty: there is none in the configuration. An authenticator's token is another one from time to time, so that it
+// would tell nothing.
+func tokenMark(secret configopaque.String) string {
+	if secret == "" {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(secret))
+	return hex.EncodeToString(sum[:8])
 }

@@ -111,3 +111,12 @@ func TestTelemetry_clockSkew(t *testing.T) {
 		assert.InDelta(t, -300, s.metric(metricClockSkew)[""], 1)
 	})
 }
+
+func TestTokenMark_tellsTokensApartAndNothingElse(t *testing.T) {
+	mark := tokenMark(podsim.Token)
+	assert.Equal(t, mark, tokenMark(podsim.Token))
+	assert.NotEqual(t, mark, tokenMark(secondToken))
+	assert.Len(t, mark, 16)
+	assert.NotContains(t, podsim.Token, mark)
+	assert.Empty(t, tokenMark(""), "an authenticator's is not known")
+}
