@@ -257,7 +257,7 @@ func TestArchive_isTheLiveStream(t *testing.T) {
 		lost, repeated := s.count()
 		assert.Equal(s.t, s.resumesAfterWritten(), lost > 0)
 		assert.Zero(s.t, repeated)
-		assert.Len(s.t, s.gaps(), 1, "it was never read")
+		assert.NotEmpty(s.t, s.gaps(), "it was never read")
 		event := s.host.last()
 		require.ErrorContains(s.t, event.Err(), "the service does not tell the hour of the archive that it was asked for")
 		assert.Equal(s.t, "Collecting", attr(event, "state"))
