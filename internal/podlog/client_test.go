@@ -235,6 +235,32 @@ func TestClient_switchesOnlyToWebSocket(t *testing.T) {
 	}
 }
 
+// An answer may claim what nobody asked for. What counts is what the frames are.
+func TestClient_takesNoNoticeOfWhatItDidNotAskFor(t *testing.T) {
+	for name, header := range map[string]string{
+		"a protocol":                     "Sec-WebSocket-Protocol: mqtt\r\n",
+		"compression":                    "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; client_no_context_takeover\r\n",
+		"an extension that nobody knows": "Sec-WebSocket-Extensions: x-other; a=1\r\n",
+		"cookies":                        "Set-Cookie: AWSALB=abc; Path=/\r\nSet-Cookie: b=c\r\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			play(t, func(w *world) {
+				w.serve(func(p *peer) {
+					answer := switching(p.request())
+					p.say(strings.TrimSuffix(answer, "\r\n") + header + "\r\n" + text("a record") + frame(final|0x40|opText, "compressed"))
+				})
+				session, err := w.client.Open(context.Background(), context.Background(), podlog.Message, bearer())
+				require.NoError(w.t, err)
+				h := &handler{}
+				ended := asError(w.t, session.Receive(context.Background(), h))
+				assert.Equal(w.t, []string{"a record"}, h.texts())
+				assert.Equal(w.t, podlog.ReasonProtocol, ended.Reason)
+				assert.ErrorContains(w.t, ended, "a reserved bit is set: no extension was agreed on")
+			})
+		})
+	}
+}
+
 func TestClient_retryAfter(t *testing.T) {
 	const clock = "Sat, 01 Jan 2000 00:00:00 GMT" // when a synctest bubble begins
 	for name, test := range map[string]struct {
@@ -248,6 +274,7 @@ func TestClient_retryAfter(t *testing.T) {
 		"above the cap":                {"Retry-After: 601\r\n", 10 * time.Minute},
 		"a day":                        {"Retry-After: 86400\r\n", 10 * time.Minute},
 		"a number beyond 32 bits":      {"Retry-After: 99999999999\r\n", 10 * time.Minute},
+		"a number beyond 64 bits":      {"Retry-After: 99999999999999999999999\r\n", 10 * time.Minute},
 		"negative":                     {"Retry-After: -5\r\n", 0},
 		"a fraction":                   {"Retry-After: 1.5\r\n", 0},
 		"nonsense":                     {"Retry-After: soon\r\n", 0},
