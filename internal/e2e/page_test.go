@@ -30,14 +30,10 @@ const (
 func TestPage_followsASourceThroughItsLife(t *testing.T) {
 	t.Parallel()
 	b := openBrowser(t)
-	s := startService(t, podsim.Options{
+	s, letIn := startServiceBehindDoor(t, podsim.Options{
 		Rate:     map[podlog.EventType]float64{podlog.Message: 20, podlog.Maillog: 50},
 		SlotHold: -1,
 	})
-	// The first handshakes get no answer, so that there is time to look.
-	for _, eventType := range []podlog.EventType{podlog.Message, podlog.Maillog} {
-		s.Plan(podsim.Step{Type: eventType, Do: podsim.Hang})
-	}
 	token := file(t, "token", podsim.Token)
 	address := reservedAddress(t)
 	collector := startCollector(t, s, config(t, "collector.yaml"), t.TempDir(), fmt.Sprintf(`
@@ -49,7 +45,7 @@ receivers:
     description: All mail of example.com
     category: proofpoint/pod
     api_secret: ${file:%s}
-    handshake_timeout: 10s
+    handshake_timeout: 2m
 `, address, token))
 
 	b.do(chromedp.Navigate("http://" + address))
@@ -57,6 +53,7 @@ receivers:
 	b.waitFor(textOf(".source"), "proofpoint-on-demand", "All mail of example.com", "proofpoint/pod", "cluster "+podsim.ClusterID, "message", "maillog")
 	assert.Equal(t, "Pending Started", read[string](b, doneSteps))
 
+	letIn()
 	b.waitFor(currentStep, "Collecting")
 	b.waitFor(tooltip, "No errors or warnings")
 	b.waitFor(textOf(".figure .value"), "/s", "kB/s")

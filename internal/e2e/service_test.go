@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"context"
+	"net"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -21,16 +23,44 @@ type service struct {
 
 func startService(t *testing.T, opts podsim.Options) *service {
 	t.Helper()
+	listener, err := listen(t)
+	require.NoError(t, err)
+	return startServiceOn(t, listener, opts)
+}
+
+func startServiceOn(t *testing.T, listener net.Listener, opts podsim.Options) *service {
+	t.Helper()
 	ca, err := podsim.NewCA()
 	require.NoError(t, err)
 	tlsConfig, err := ca.ServerConfig()
-	require.NoError(t, err)
-	listener, err := listen(t)
 	require.NoError(t, err)
 	s := &service{Service: podsim.New(opts), t: t, caFile: file(t, "ca.pem", string(ca.PEM()))}
 	t.Cleanup(s.Close)
 	s.url = s.Start(listener, tlsConfig)
 	return s
+}
+
+// closedDoor lets nobody in until it is opened: a connection is made, and nothing is heard on it.
+type closedDoor struct {
+	net.Listener
+	opened chan struct{}
+}
+
+func (d *closedDoor) Accept() (net.Conn, error) {
+	<-d.opened
+	return d.Listener.Accept()
+}
+
+// startServiceBehindDoor starts a service that answers when letIn is called.
+func startServiceBehindDoor(t *testing.T, opts podsim.Options) (s *service, letIn func()) {
+	t.Helper()
+	listener, err := listen(t)
+	require.NoError(t, err)
+	door := &closedDoor{Listener: listener, opened: make(chan struct{})}
+	letIn = sync.OnceFunc(func() { close(door.opened) })
+	s = startServiceOn(t, door, opts)
+	t.Cleanup(letIn) // or it would never end
+	return s, letIn
 }
 
 // waitFor waits until cond holds.
