@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -226,6 +227,7 @@ func (s *scenario) misses(after time.Duration) {
 	s.traffic(after, 20*time.Second)
 	s.service.Plan(podsim.Step{Do: podsim.Drop, Records: 1, Lose: 5})
 	s.service.DropAll(podsim.Drop)
+	synctest.Wait() // or the session that ends would bring some of them
 	s.mails(6)
 }
 
