@@ -25,7 +25,7 @@ func TestPromise_anotherClientUsesTheToken(t *testing.T) {
 		assert.Positive(s.t, ended(), "the other client was sent nothing")
 		s.traffic(time.Minute, 10*time.Second)
 		s.state("Collecting")
-		assert.Equal(s.t, 1, s.logged("another client uses the token: what it is sent is missing here, and is read from the archive when this source collects again"))
+		assert.Equal(s.t, 1, s.logged("another client uses the token: stop it, or give it a token of its own. The records that it is sent are missing here, and are read from the archive"))
 		s.withTraffic(12)
 		s.keepsThePromise(0)
 	})

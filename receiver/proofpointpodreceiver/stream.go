@@ -157,7 +157,7 @@ func (s *stream) notOpened(err error, sent time.Time) {
 		return
 	}
 	s.freed = time.Time{}
-	s.logger.Warn("another client uses the token: what it is sent is missing here, and is read from the archive when this source collects again")
+	s.logger.Warn("another client uses the token: stop it, or give it a token of its own. The records that it is sent are missing here, and " + s.fate())
 	s.position.End(false, s.clock.now())
 }
 
