@@ -92,7 +92,7 @@ var (
 		Op: fmt.Sprintf("the archive told nothing for %v, and did not end its session", archiveQuiet), Reason: podlog.ReasonSilent,
 	}
 	// errNotAsked: what comes is not of the hour that was asked for.
-	errNotAsked = errors.New("the service does not tell the hour of the archive that it was asked for, but what is newer")
+	errNotAsked = errors.New("the service does not tell the hour of the archive that it was asked for, but something else")
 )
 
 // errOvertime: the service went on sending after our close frame for longer than the live session may pause.
@@ -215,6 +215,9 @@ func (f *filler) read(w position.Window) (done bool, err error) {
 			ended = err
 		}
 	}
+	if f.intake.records > 0 && f.intake.dated == 0 && f.mayWait(w) {
+		f.amiss = errNotAsked // records have a time: this may be what is wrong, in words
+	}
 	if f.amiss != nil && !unanswered(ended) && !errors.Is(ended, errOvertime) {
 		ended = f.amiss
 	}
@@ -319,11 +322,13 @@ func (f *filler) finished(w position.Window, limit time.Duration, ended error) b
 	return done
 }
 
-// lags says that the archive, which has told of an hour what it has, is too far behind to have all of it. It does so for
-// a day: what the archive then has not, it will not get.
+// lags says that the archive, which has told of an hour what it has, is too far behind to have all of it.
 func (f *filler) lags(w position.Window) bool {
-	return f.clock.now().Before(w.Due.Add(longestLag)) && f.position.Lags(w, f.intake.newest)
+	return f.mayWait(w) && f.position.Lags(w, f.intake.newest)
 }
+
+// mayWait says whether an hour has been due for less than a day. What the archive has not after that, it will not get.
+func (f *filler) mayWait(w position.Window) bool { return f.clock.now().Before(w.Due.Add(longestLag)) }
 
 // mustBeCutOff says that a read which did not end in order has not brought all. It does so for a service that is known to
 // close in order, but not for ever: should it not do so for this window, reads that bring nothing new have to do.
