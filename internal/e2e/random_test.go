@@ -115,6 +115,7 @@ func newSchedule(t *testing.T, seed uint64, durably bool) *schedule {
 		{"freeze", s.freeze},
 		{"close", s.restartService},
 		{"refuse", s.refuse},
+		{"unanswered", s.unanswered},
 		{"outage", s.outage},
 		{"restart", s.restart},
 		{"away", s.away},
@@ -200,6 +201,16 @@ func (s *schedule) refuse() {
 	status := []int{http.StatusBadGateway, http.StatusConflict, http.StatusTooManyRequests}[s.random.IntN(3)]
 	s.rig.Plan(podsim.Step{Type: s.eventType(), Do: podsim.Refuse, Status: status, Times: 1 + s.random.IntN(3)})
 	s.drop()
+}
+
+// unanswered lets a session end in order, and the next one be opened unheard.
+func (s *schedule) unanswered() {
+	eventType := s.eventType()
+	records := 1 + s.random.IntN(20)
+	s.rig.Plan(podsim.Step{Type: eventType, Do: podsim.Abort, Lose: records})
+	s.rig.Drop(eventType, podsim.Close)
+	s.rig.Generate(eventType, 2*records)
+	s.pass(100*time.Millisecond, time.Second)
 }
 
 func (s *schedule) outage() {

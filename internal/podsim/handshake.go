@@ -253,11 +253,15 @@ func (s *Service) resume(place *slot, log *recordLog, now time.Time) int64 {
 
 // swallow is a live session whose opening the client never hears of, and in which records are taken for written.
 func (s *Service) swallow(r *http.Request, records int) {
+	archive, refusal := s.check(r)
+	if records == 0 || archive != nil || refusal.status != 0 {
+		return
+	}
 	s.mu.Lock()
 	defer s.unlockAndWake()
 	t, now := podlog.EventType(r.URL.Query().Get("type")), s.now()
 	place := s.free(slotKey{token: bearer(r), eventType: t}, now)
-	if records == 0 || place == nil {
+	if place == nil {
 		return
 	}
 	log := s.logs[t]

@@ -61,7 +61,8 @@ type Step struct {
 	// After is how long the session lasts. With Records too, what comes first; with neither, it ends at once.
 	After time.Duration `json:"after,omitempty"`
 	// Lose is how many records, of those there are, the service takes for written at the end of the session
-	// although they never reach the wire. With Hang and Abort it has opened a session, unheard, if the slot was free.
+	// although they never reach the wire. With Hang and Abort it has opened the live session
+	// that it is asked for, unheard, if the slot was free.
 	Lose int `json:"lose,omitempty"`
 	// Code of Close. Default: 1000. 1005 is a close frame without a code.
 	Code int `json:"code,omitempty"`
