@@ -132,7 +132,8 @@ func (g *gaps) cut(oldest time.Time) []Gap {
 	return gone
 }
 
-// reread has the hours before one be read again, as far as they belong to the same gaps and were read not long ago.
+// reread has the hours before one be read again, as far as they belong to the same gaps and were read not long ago: an
+// archive that lags now may have lagged then.
 func (g *gaps) reread(hour time.Time) {
 	for _, gap := range g.open {
 		if !g.touches(gap, hour) {

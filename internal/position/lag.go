@@ -14,12 +14,10 @@ const (
 	lagReach = 6 * time.Hour
 )
 
-// Lags says whether the archive can't have told all that is missing of an hour, if the newest that it told has this `ts`,
+// lags says whether the archive can't have told all that is missing of an hour, if the newest that it told has this `ts`,
 // zero if it told nothing: live sessions have brought several records since, from the hour and not from long after the
-// gap. Then the hours before that were read for the same gap have to be read again, too.
-func (p *Position) Lags(w Window, newest time.Time) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+// gap.
+func (p *Position) lags(w Window, newest time.Time) bool {
 	from := seconds(later(newest.Add(tellSlack), w.Start))
 	until := seconds(earlier(w.End, p.gaps.last(w.Start).Add(tellAfter)))
 	lacking := 0
@@ -29,10 +27,5 @@ func (p *Position) Lags(w Window, newest time.Time) bool {
 			lacking++
 		}
 	}
-	if lacking < overdue {
-		return false
-	}
-	p.gaps.reread(w.Start)
-	p.changed = true
-	return true
+	return lacking >= overdue
 }

@@ -236,7 +236,7 @@ func (s *story) read(r position.Read) (bool, []string) {
 	s.t.Helper()
 	list := s.Windows()
 	require.NotEmpty(s.t, list)
-	done, closed := s.WindowRead(list[0], r)
+	done, _, closed := s.WindowRead(list[0], r)
 	var gaps []string
 	for _, gap := range closed {
 		gaps = append(gaps, text(gap))

@@ -393,27 +393,37 @@ type Read struct {
 	Complete, CutOff bool
 	// Records came, repeats included; Fresh of them were new.
 	Records, Fresh int
+	// Newest is the latest `ts` that came; zero: none.
+	Newest time.Time
+	// Patient: the hour may be read again later if the archive lags. Otherwise it has to do as it is.
+	Patient bool
 }
 
 // WindowRead notes that an hour was read. A read that the service did not end in order has to be followed by another,
 // as it may have been cut off, until one brings nothing new; and so has one that was early for a gap that has opened
-// meanwhile. It says whether the hour is done, and which gaps this closed.
-func (p *Position) WindowRead(w Window, read Read) (done bool, closed []Gap) {
+// meanwhile, and one of an archive that lags. It says whether the hour is done, or that the archive lags, and which gaps
+// this closed.
+func (p *Position) WindowRead(w Window, read Read) (done, lags bool, closed []Gap) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.changed = true
 	switch {
 	case read.CutOff, !p.gaps.isDue(w):
-		return false, nil // how far it would have gone is not known
+		return false, false, nil // how far it would have gone is not known
 	case read.Complete:
 		done = true
 	default:
 		done = p.gaps.cutOff(w.Start, read.Records, read.Fresh)
 	}
-	if done {
+	switch {
+	case !done:
+	case read.Patient && p.lags(w, read.Newest):
+		p.gaps.reread(w.Start)
+		return false, true, nil
+	default:
 		closed = p.gaps.done(w.Start)
 	}
-	return done, closed
+	return done, false, closed
 }
 
 // Forget drops the identities that are too old or too many. None is too old that a gap, open or suspected, may bring

@@ -186,7 +186,7 @@ func TestWindows_droppedAreReadUntilNothingNewComes(t *testing.T) {
 						s.save()
 						s.stop()
 					}
-					if done, _ := s.WindowRead(w, read); done {
+					if done, _, _ := s.WindowRead(w, read); done {
 						got = i + 1
 					}
 				}
@@ -202,7 +202,7 @@ func TestWindows_readTooEarlyForAGapThatOpenedMeanwhile(t *testing.T) {
 	w := s.Windows()[0]
 	require.Equal(t, at(13, 20).Add(3*time.Second), w.Due, "to the second by which the clocks may differ")
 	s.another(at(12, 58), at(13, 21))
-	done, closed := s.WindowRead(w, orderly())
+	done, _, closed := s.WindowRead(w, orderly())
 	assert.False(t, done)
 	assert.Empty(t, closed)
 	assert.Equal(t, "11:00 due 14:00", s.windows()[0], "it is read again")
@@ -214,7 +214,7 @@ func TestWindows_readWhileAGapOpenedThatChangesNothing(t *testing.T) {
 	s := gap(t, at(12, 10), at(12, 20))
 	w := s.Windows()[0]
 	s.another(at(15, 0), at(15, 10))
-	done, _ := s.WindowRead(w, orderly())
+	done, _, _ := s.WindowRead(w, orderly())
 	assert.True(t, done)
 }
 

@@ -242,6 +242,19 @@ func TestArchive_isNoFurtherBehindThanUsual(t *testing.T) {
 	})
 }
 
+// A session that breaks off has not told all: that it has told nothing new of late says nothing of the archive.
+func TestArchive_breaksOffBeforeItTellsAnythingNew(t *testing.T) {
+	oneTokenAndTwo(t, podsim.Options{}, func(s *scenario) {
+		s.misses(90 * time.Minute)
+		s.traffic(10*time.Minute, 20*time.Second)
+		s.service.Plan(podsim.Step{Do: podsim.Drop, Records: 10})
+		s.withTraffic(9)
+		assert.Empty(s.t, s.service.PlanLeft())
+		s.keepsThePromise(0)
+		assert.Zero(s.t, s.logged("the archive lags: of this hour it does not tell yet what has come live; it is read again later"))
+	})
+}
+
 // An archive that leaves its session open when it has told all has ended it all the same, if nothing comes.
 func TestArchive_leavesItsSessionsOpen(t *testing.T) {
 	oneTokenAndTwo(t, podsim.Options{ArchiveStays: true}, func(s *scenario) {

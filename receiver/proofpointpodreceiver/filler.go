@@ -275,13 +275,13 @@ func (f *filler) finished(w position.Window, limit time.Duration, ended error) b
 	var why *podlog.Error
 	orderly := errors.As(ended, &why) && why.InOrder()
 	cutOff := f.cutOff || f.stop.Err() != nil || errors.Is(ended, errNotAsked) || f.mustBeCutOff(w, orderly)
-	lags := !cutOff && (orderly || f.intake.fresh == 0) && f.lags(w)
-	cutOff = cutOff || lags
-	done, closed := f.position.WindowRead(w, position.Read{
+	done, lags, closed := f.position.WindowRead(w, position.Read{
 		Complete: orderly && !cutOff,
 		CutOff:   cutOff,
 		Records:  f.intake.records,
 		Fresh:    f.intake.fresh,
+		Newest:   f.intake.newest,
+		Patient:  f.mayWait(w),
 	})
 	f.metrics.windowRead(done)
 	f.logger.Info("archive read",
@@ -320,11 +320,6 @@ func (f *filler) finished(w position.Window, limit time.Duration, ended error) b
 		f.health.Clear(health.BackfillTrouble)
 	}
 	return done
-}
-
-// lags says that the archive, which has told of an hour what it has, is too far behind to have all of it.
-func (f *filler) lags(w position.Window) bool {
-	return f.mayWait(w) && f.position.Lags(w, f.intake.newest)
 }
 
 // mayWait says whether an hour has been due for less than a day. What the archive has not after that, it will not get.
