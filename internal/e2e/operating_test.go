@@ -57,6 +57,7 @@ func TestOperating_theUnitCollects(t *testing.T) {
 	collector := start(t, "/", env, strings.Fields(command)[0], strings.Fields(command)[1:]...)
 	s.Generate(podlog.Message, 10)
 	b.waitCount(10)
+	collector.waitReady()
 	assert.FileExists(t, filepath.Join(dir, "var/lib/proofpointpod/storage/receiver_proofpointpod__message"))
 
 	require.Equal(t, "/bin/kill -HUP $MAINPID", settings(text, "ExecReload")[0])

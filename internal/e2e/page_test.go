@@ -79,7 +79,12 @@ receivers:
 			Details struct{ Error, Since, BeganWith string }
 		}
 	}
-	require.NoError(t, json.Unmarshal(get(t, "http://"+address+"/api/v1/health-events?status=open"), &open))
+	var answer []byte
+	eventually(t, func() bool { // one stream can be refused later than the other
+		answer = get(t, "http://"+address+"/api/v1/health-events?status=open")
+		return bytes.Count(answer, []byte(`"status_503"`)) == 2
+	}, func() string { return string(answer) })
+	require.NoError(t, json.Unmarshal(answer, &open))
 	require.Len(t, open.Events, 2)
 	for _, event := range open.Events {
 		assert.Equal(t, "status_503", event.Details.Error, "what is wrong now")

@@ -75,13 +75,13 @@ func message() []podlog.EventType { return []podlog.EventType{podlog.Message} }
 
 func both() []podlog.EventType { return []podlog.EventType{podlog.Message, podlog.Maillog} }
 
-// refused and dropped are two faults.
 // What is told of a fault that is tried again, behind it.
 const (
 	retried        = ". It is tried again by itself; should it give up, an error says so"
 	retriedForEver = ". It is tried again by itself, for as long as it takes"
 )
 
+// refused and dropped are two faults.
 func refused() health.Fault {
 	return health.Fault{Type: health.ThirdPartyConfig, Label: "status_401", Status: 401, Message: "the service refuses the token"}
 }
