@@ -218,16 +218,15 @@ func TestRetry_waitsForItsOwnOldSlot(t *testing.T) {
 }
 
 func TestRetry_everyEndOfASession(t *testing.T) {
-	ends := map[string]podsim.Step{"FIN": {Do: podsim.Drop}}
+	ends := map[string]podsim.Step{"FIN": {Do: podsim.Drop, Records: 60, Times: 2}}
 	for _, code := range []int{1000, 1001, 1005, 1011, 1012, 1013} {
-		ends[strconv.Itoa(code)] = podsim.Step{Do: podsim.Close, Code: code}
+		ends[strconv.Itoa(code)] = podsim.Step{Do: podsim.Close, Code: code, Records: 60, Times: 2}
 	}
 	for name, end := range ends {
 		for _, resume := range []podsim.Resume{podsim.ResumeAfterWritten, podsim.ResumeAfterReceived} {
 			t.Run(fmt.Sprintf("%s, resume %d", name, resume), func(t *testing.T) {
 				play(t, podsim.Options{Resume: resume}, func(s *scenario) {
 					s.service.Generate(podlog.Message, 150)
-					end.Records, end.Times = 60, 2
 					s.service.Plan(end)
 				}, func(s *scenario) {
 					s.collects(podlog.Message)
