@@ -81,6 +81,10 @@ type filler struct {
 	quietAt time.Time
 	// amiss is why the session is closed early, and not in order; nil: it is not.
 	amiss error
+	// tookSlot: the service has opened the session, or may have. freed is when that ended in order, and with it freed the
+	// slot; zero: it did not.
+	tookSlot bool
+	freed    time.Time
 }
 
 // archiveQuiet is how long an archive may tell nothing before it counts as having told all. The service ends sessions that
@@ -186,6 +190,7 @@ func (f *filler) read(w position.Window) (done bool, err error) {
 	f.intake.begin()
 	limit := f.limit(w)
 	f.until, f.last = time.Time{}, time.Time{}
+	f.tookSlot, f.freed = false, time.Time{}
 	if limit > 0 {
 		f.until = time.Now().Add(limit)
 		f.last = f.until.Add(overtime(limit))
@@ -198,9 +203,11 @@ func (f *filler) read(w position.Window) (done bool, err error) {
 		f.session, err = f.openInTurn(w, auth)
 	}
 	if err != nil {
+		f.tookSlot = mayBeOpen(err)
 		f.failed(err)
 		return false, nil
 	}
+	f.tookSlot = true
 	f.logger.Info("reading the archive", zap.Time("from", w.Start), zap.Time("to", w.End))
 	defer context.AfterFunc(f.stop, f.session.Finish)()
 
@@ -210,6 +217,9 @@ func (f *filler) read(w position.Window) (done bool, err error) {
 	f.intake.delivery.until = f.last
 	defer func() { f.intake.delivery.until = time.Time{} }()
 	ended := f.session.Receive(f.abort, f)
+	if endedInOrder(ended) {
+		f.freed = time.Now()
+	}
 	if !unanswered(ended) && !errors.Is(ended, errOvertime) {
 		if err := f.intake.flush(); err != nil {
 			ended = err

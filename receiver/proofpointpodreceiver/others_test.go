@@ -31,6 +31,25 @@ func TestPromise_anotherClientUsesTheToken(t *testing.T) {
 	})
 }
 
+// Another client takes the slot when our live session pauses for the archive, and pauses are known to be harmless.
+func TestPromise_anotherClientUsesTheTokenInAPause(t *testing.T) {
+	tenant(t, podsim.Options{}, slowly, func(s *scenario) {
+		s.away(3)
+		s.traffic(10*time.Minute, 3*time.Second) // in which the pauses turn out harmless
+		s.fills(6)
+		s.service.DropAll(podsim.Drop)
+		s.traffic(time.Minute, 10*time.Second)
+		due := s.source.streams[0].stream.position.Windows()[0].Due
+		s.traffic(time.Until(due)-time.Second, 10*time.Second)
+		ended := s.another()
+		s.traffic(10*time.Minute, 10*time.Second)
+		assert.Positive(s.t, ended(), "the other client was sent nothing")
+		s.traffic(2*time.Minute, 10*time.Second)
+		s.withTraffic(12)
+		s.keepsThePromise(0)
+	})
+}
+
 // another has another client of the same token wait for the slot, and take it. It ends when told to, and says how many
 // records it was sent.
 func (s *scenario) another() (end func() int) {
@@ -63,3 +82,14 @@ type counter struct{ frames int }
 func (c *counter) Frame([]byte, time.Time, bool) error { c.frames++; return nil }
 func (*counter) Due() time.Time                        { return time.Time{} }
 func (*counter) Flush() error                          { return nil }
+
+// A session of the archive that was dropped may hold the slot for longer, and that is no other client.
+func TestArchive_holdsTheSlotAfterADrop(t *testing.T) {
+	tenant(t, podsim.Options{ArchiveDrops: true, SlotHold: 2 * time.Minute}, nil, func(s *scenario) {
+		s.away(3)
+		s.withTraffic(12)
+		s.elapse(5 * time.Minute) // the live session comes back
+		s.keepsThePromise(0)
+		assert.Zero(t, s.logged("another client uses the token: stop it, or give it a token of its own. The records that it is sent are missing here, and are read from the archive"))
+	})
+}

@@ -53,8 +53,7 @@ type stream struct {
 	lookAt  time.Time
 	pausing bool
 
-	// freed is when our last session ended in order, and with it freed its slot; zero: it did not, or the archive has had
-	// the slot since.
+	// freed is when our last session, be it with the archive, ended in order, and with it freed its slot; zero: it did not.
 	freed time.Time
 
 	// quiet is for how long nothing had come when the last session ended.
@@ -133,7 +132,7 @@ func (s *stream) collect(auth http.Header) error {
 	}
 	s.position.End(orderly, s.clock.at(session.LastByte()))
 	s.freed = time.Time{}
-	if orderly && !s.pausing {
+	if orderly {
 		s.freed = time.Now()
 	}
 	s.livedLongEnough()
@@ -149,8 +148,7 @@ func (s *stream) collect(auth http.Header) error {
 // unheard. And a slot that is still taken a minute after our last session ended in order is another client's, and the
 // service goes on where that ends, not where we did.
 func (s *stream) notOpened(err error, sent time.Time) {
-	var failed *podlog.Error
-	if errors.As(err, &failed) && failed.MayBeOpen {
+	if mayBeOpen(err) {
 		s.position.Unanswered(s.clock.at(sent))
 	}
 	if s.freed.IsZero() || time.Since(s.freed) < slotFree || !slotTaken(err) {
@@ -159,6 +157,18 @@ func (s *stream) notOpened(err error, sent time.Time) {
 	s.freed = time.Time{}
 	s.logger.Warn("another client uses the token: stop it, or give it a token of its own. The records that it is sent are missing here, and " + s.fate())
 	s.position.End(false, s.clock.now())
+}
+
+// mayBeOpen says whether the service may have opened a session unheard.
+func mayBeOpen(err error) bool {
+	var failed *podlog.Error
+	return errors.As(err, &failed) && failed.MayBeOpen
+}
+
+// endedInOrder says whether a session ended by a close frame of the service without a complaint.
+func endedInOrder(err error) bool {
+	var why *podlog.Error
+	return errors.As(err, &why) && why.InOrder()
 }
 
 // slotTaken says whether a session was not opened because there is another of the same token and event type.
@@ -240,6 +250,9 @@ func (s *stream) fill() error {
 		return nil
 	}
 	done, err := s.filler.read(w)
+	if s.filler.tookSlot {
+		s.freed = s.filler.freed
+	}
 	s.pauses.read(w, s.filler.intake.fresh, done)
 	return err
 }
