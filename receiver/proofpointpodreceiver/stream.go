@@ -50,6 +50,7 @@ type stream struct {
 
 	// The following are of the live session that is open.
 	session *podlog.Session
+	begun   time.Time // by the service's clock, as it was known then: another stream's handshake can set that since
 	lookAt  time.Time
 	pausing bool
 
@@ -191,6 +192,7 @@ func (s *stream) begin(session *podlog.Session) {
 		s.health.ClockIsBehind(skew)
 	}
 	now := s.clock.at(session.Opened())
+	s.begun = now
 	s.position.ReadBackTo(s.since(now))
 	s.opened(s.position.Begin(now))
 	if paused := s.pauses.ended(now, s.metrics.rate()); paused != nil {
@@ -318,7 +320,7 @@ func (s *stream) look() {
 		return
 	}
 	s.filler.expire()
-	if !s.pauses.allowed() || !s.position.CaughtUp(s.clock.at(s.session.Opened())) {
+	if !s.pauses.allowed() || !s.position.CaughtUp(s.begun) {
 		return
 	}
 	if _, due := s.filler.next(); due {
