@@ -1,12 +1,15 @@
 package proofpointpodreceiver
 
 import (
+	"net/http"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/proofpointpod/otelcol/internal/podlog"
 	"github.com/proofpointpod/otelcol/internal/podsim"
 )
 
@@ -97,4 +100,26 @@ func TestClock_ofSomebodyWhoHasNone(t *testing.T) {
 			})
 		})
 	}
+}
+
+// The clock is one for all streams. A quiet one has caught up with what there was when its session began, whatever another
+// stream's handshake has told of the time since.
+func TestClock_setByAnotherStreamKeepsNoneFromTheArchive(t *testing.T) {
+	play(t, podsim.Options{SlotHold: -1}, func(s *scenario) {
+		s.streams(podlog.Message, podlog.Maillog)
+		s.config.Storage = &storageID
+		s.config.Backfill.ArchiveDelay = 5 * time.Second
+	}, func(s *scenario) {
+		s.service.Generate(podlog.Message, 10)
+		s.collects(podlog.Message)
+		s.service.Drop(podlog.Message, podsim.Drop)
+		s.until("the gap", func() bool { return len(s.gaps()) == 1 })
+		ahead := time.Now().Add(10 * time.Second).UTC().Format(http.TimeFormat)
+		s.service.Plan(podsim.Step{Type: podlog.Maillog, Headers: map[string]string{"Date": ahead}, Times: -1})
+		s.service.Drop(podlog.Maillog, podsim.Drop)
+		s.elapse(30 * time.Second) // no ping, and so no sign of life, comes before two minutes
+		assert.True(t, slices.ContainsFunc(s.service.Handshakes(), func(h podsim.Handshake) bool {
+			return h.Type == podlog.Message && h.Query.Has("sinceTime")
+		}), "the archive was not read")
+	})
 }
