@@ -32,31 +32,35 @@ func TestFault_dropDeliversWhatWasWrittenAndResumesBehindIt(t *testing.T) {
 }
 
 func TestFault_lostRecordsByTheTwoReadingsOfResume(t *testing.T) {
-	for name, c := range map[string]struct {
-		resume podsim.Resume
-		first  int
-	}{
-		"after written":  {podsim.ResumeAfterWritten, 6},
-		"after received": {podsim.ResumeAfterReceived, 4},
-	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t, podsim.Options{Resume: c.resume, SlotHold: -1})
-				w.Push(podlog.Message, records(0, 10)...)
-				w.Plan(podsim.Step{Do: podsim.Drop, Records: 4, Lose: 2})
-				got, _ := readAll(w.dial(podlog.Message))
-				assert.Equal(t, texts(0, 4), got)
-				assert.Equal(t, texts(c.first, 10-c.first), read(t, w.dial(podlog.Message), 10-c.first))
-				synctest.Wait() // a client may have a record before the service has noted that it is written
-				assert.Equal(t, 2, w.Sessions()[0].Lost)
-				assert.Len(t, w.Written(podlog.Message), 14-c.first)
-			})
-		})
-	}
+	byTheTwoReadings(t, func(w *world, first int) {
+		w.Plan(podsim.Step{Do: podsim.Drop, Records: 4, Lose: 2})
+		got, _ := readAll(w.dial(podlog.Message))
+		assert.Equal(w.t, texts(0, 4), got)
+		assert.Equal(w.t, texts(first, 10-first), read(w.t, w.dial(podlog.Message), 10-first))
+		synctest.Wait() // a client may have a record before the service has noted that it is written
+		assert.Equal(w.t, 2, w.Sessions()[0].Lost)
+		assert.Len(w.t, w.Written(podlog.Message), 14-first)
+	})
 }
 
 // The service opens a session, and its answer does not arrive.
 func TestFault_lostRecordsOfASessionThatNobodyHearsOf(t *testing.T) {
+	byTheTwoReadings(t, func(w *world, first int) {
+		w.Plan(podsim.Step{Do: podsim.Drop, Records: 4}, podsim.Step{Do: podsim.Abort, Lose: 2}, podsim.Step{Do: podsim.Abort})
+		got, _ := readAll(w.dial(podlog.Message))
+		assert.Equal(w.t, texts(0, 4), got)
+		for range 2 {
+			_, _, err := w.try(w.t.Context(), podlog.Message)
+			require.Error(w.t, err)
+		}
+		assert.Equal(w.t, texts(first, 10-first), read(w.t, w.dial(podlog.Message), 10-first))
+	})
+}
+
+// byTheTwoReadings plays a story of ten records, of which four arrive and two are lost, under both readings of where the
+// service goes on. first is the record that comes first after that.
+func byTheTwoReadings(t *testing.T, story func(w *world, first int)) {
+	t.Helper()
 	for name, c := range map[string]struct {
 		resume podsim.Resume
 		first  int
@@ -68,14 +72,7 @@ func TestFault_lostRecordsOfASessionThatNobodyHearsOf(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t, podsim.Options{Resume: c.resume, SlotHold: -1})
 				w.Push(podlog.Message, records(0, 10)...)
-				w.Plan(podsim.Step{Do: podsim.Drop, Records: 4}, podsim.Step{Do: podsim.Abort, Lose: 2}, podsim.Step{Do: podsim.Abort})
-				got, _ := readAll(w.dial(podlog.Message))
-				assert.Equal(t, texts(0, 4), got)
-				for range 2 {
-					_, _, err := w.try(t.Context(), podlog.Message)
-					require.Error(t, err)
-				}
-				assert.Equal(t, texts(c.first, 10-c.first), read(t, w.dial(podlog.Message), 10-c.first))
+				story(w, c.first)
 			})
 		})
 	}

@@ -282,8 +282,7 @@ func (f *filler) limit(w position.Window) time.Duration {
 
 // finished notes how a window's reading ended, and says whether the window is done.
 func (f *filler) finished(w position.Window, limit time.Duration, ended error) bool {
-	var why *podlog.Error
-	orderly := errors.As(ended, &why) && why.InOrder()
+	orderly := endedInOrder(ended)
 	cutOff := f.cutOff || f.stop.Err() != nil || errors.Is(ended, errNotAsked) || f.mustBeCutOff(w, orderly)
 	done, lags, closed := f.position.WindowRead(w, position.Read{
 		Complete: orderly && !cutOff,
