@@ -1,6 +1,7 @@
 package record
 
 import (
+	"time"
 	"unicode/utf8"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -59,6 +60,18 @@ func (f *Format) Logs(records []Record) plog.Logs {
 		f.put(out.AppendEmpty(), &records[i])
 	}
 	return logs
+}
+
+// Overhead is the size of what is not record text, in bytes of protobuf: batch that of a batch without records, record
+// that of a log record without a body, at the most.
+func (f *Format) Overhead() (batch, record int) {
+	const lengths = 32 // those of what holds the records grow with it
+	var sizer plog.ProtoMarshaler
+	now := pcommon.NewTimestampFromTime(time.Now())
+	one := Record{Timestamp: now, Observed: now, Problem: InvalidJSON}
+	empty := sizer.LogsSize(f.Logs(nil))
+	batch, record = empty+lengths, sizer.LogsSize(f.Logs([]Record{one}))-empty+lengths
+	return batch, record
 }
 
 func (f *Format) put(dst plog.LogRecord, r *Record) {

@@ -134,6 +134,7 @@ func (a *assembly) intake(d *delivery, archive bool) *intake {
 		metrics:  a.metrics,
 		clock:    a.clock,
 		archive:  archive,
+		batch:    newBatch(a.config.Batch, a.source.format(a.eventType)),
 	}
 }
 

@@ -48,6 +48,9 @@ type Config struct {
 	// Body is `text`, the default, for the record's JSON exactly as received, or `map` for the parsed record.
 	Body bodyFormat `mapstructure:"body"`
 
+	// Batch says which records are delivered together.
+	Batch BatchConfig `mapstructure:"batch"`
+
 	// HealthEvents says whether each health event is also sent down the pipeline, as a log record of its own beside those
 	// of PoD. Default: false.
 	HealthEvents bool `mapstructure:"health_events"`
@@ -120,6 +123,7 @@ func createDefaultConfig() component.Config {
 	return &Config{
 		SIEMMetadata:     siemMetadataRecord,
 		Body:             bodyText,
+		Batch:            BatchConfig{MaxRecords: 100, MaxBytes: 1 << 20, Timeout: 100 * time.Millisecond},
 		Endpoint:         "wss://logstream.proofpoint.com:443/v1/stream",
 		TLS:              configtls.NewDefaultClientConfig(),
 		HandshakeTimeout: 30 * time.Second,

@@ -138,6 +138,7 @@ func TestConfig_everyKey(t *testing.T) {
 		HealthEvents:     true,
 		Keepalive:        KeepaliveConfig{Interval: 3 * time.Minute, Timeout: 90 * time.Second},
 		MaxRecordSize:    1 << 20,
+		Batch:            BatchConfig{MaxRecords: 1000, MaxBytes: 16 << 20, Timeout: 5 * time.Minute},
 		RetryOnFailure: configretry.BackOffConfig{
 			Enabled: true, InitialInterval: 5 * time.Second, Multiplier: 1, RandomizationFactor: 0.2, MaxInterval: 5 * time.Second,
 		},

@@ -42,6 +42,7 @@ func (cfg *Config) Validate() error {
 		validDuration("keepalive.interval", cfg.Keepalive.Interval, "2m"),
 		validDuration("keepalive.timeout", cfg.Keepalive.Timeout, "60s"),
 		cfg.validateMaxRecordSize(),
+		cfg.Batch.validate(),
 		cfg.validateRetry(),
 		cfg.validatePositions(),
 	)

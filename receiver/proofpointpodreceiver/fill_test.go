@@ -384,7 +384,7 @@ func TestFill_whatIsKeptDoesNotKeepTheMemoryOfWhatIsDropped(t *testing.T) {
 	play(t, podsim.Options{}, nil, func(s *scenario) {
 		in := s.source.streams[0].stream.filler.intake
 		s.shutdown() // the intake is ours now
-		const kept, dropped, size = maxBatchRecords - 1, 20, 2000
+		const kept, dropped, size = batchRecords - 1, 20, 2000
 		before := heap()
 		now := time.Now()
 		repeated := mail(0, now, size)
@@ -394,7 +394,7 @@ func TestFill_whatIsKeptDoesNotKeepTheMemoryOfWhatIsDropped(t *testing.T) {
 				require.NoError(t, in.take(repeated, now, false))
 			}
 		}
-		require.Len(t, in.batch, kept)
+		require.Len(t, in.batch.records, kept)
 		assert.Less(t, heap(), before+kept*dropped*size/4)
 		runtime.KeepAlive(in)
 	})

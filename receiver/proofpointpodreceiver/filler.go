@@ -442,7 +442,7 @@ func (f *filler) finish(amiss error) {
 
 // Due implements [podlog.Handler].
 func (f *filler) Due() time.Time {
-	due := earliest(f.intake.batchDue, earliest(f.until, f.last))
+	due := earliest(f.intake.batch.due, earliest(f.until, f.last))
 	if f.amiss == nil {
 		due = earliest(due, f.quietAt)
 	}

@@ -23,6 +23,9 @@ import (
 	"github.com/proofpointpod/otelcol/receiver/proofpointpodreceiver/internal/metadata"
 )
 
+// batchRecords is how many records fill a batch of the default configuration.
+const batchRecords = 100
+
 // hotPath is what a record passes from the frame it came in to the consumer, without a connection and with a consumer
 // that does nothing. Reading a frame allocates nothing; a test of the client holds that.
 type hotPath struct {
@@ -171,25 +174,25 @@ func TestHotPath_keepsItsMemoryBetweenBatchesAndGivesBackThatOfLargeOnes(t *test
 		t.Run(string(kind), func(t *testing.T) {
 			h := newHotPath(t, podlog.Message, func(c *Config) { c.Body = kind })
 			in := h.stream.intake
-			h.read(maxBatchRecords)
-			usual := &in.batch[:1][0]
-			h.read(maxBatchRecords)
-			assert.Same(t, usual, &in.batch[:1][0], "made anew for each batch")
+			h.read(batchRecords)
+			usual := &in.batch.records[:1][0]
+			h.read(batchRecords)
+			assert.Same(t, usual, &in.batch.records[:1][0], "made anew for each batch")
 			before := heap()
 
 			var lines bytes.Buffer
-			for i := range 50 * maxBatchRecords {
+			for i := range 50 * batchRecords {
 				fmt.Fprintf(&lines, "{\"guid\":\"%d\",\"ts\":\"2026-01-12T08:15:30+0100\"}\n", i)
 			}
 			require.NoError(t, h.stream.Frame(lines.Bytes(), time.Now(), false))
-			require.Empty(t, in.batch)
-			assert.LessOrEqual(t, cap(in.batch), keptRecords)
+			require.Empty(t, in.batch.records)
+			assert.LessOrEqual(t, cap(in.batch.records), 4*batchRecords)
 
 			text := []byte(`"what a list of a large record holds, often",`)
 			huge := append([]byte(`{"guid":"huge","list":[`), bytes.Repeat(text, 16<<20/len(text))...)
 			require.NoError(t, h.stream.Frame(append(huge, `""]}`...), time.Now(), false))
-			require.Empty(t, in.batch, "it is a batch by itself")
-			h.read(maxBatchRecords)
+			require.Empty(t, in.batch.records, "it is a batch by itself")
+			h.read(batchRecords)
 			assert.Less(t, heap(), before+1<<20)
 		})
 	}

@@ -10,17 +10,6 @@ import (
 	"github.com/proofpointpod/otelcol/internal/record"
 )
 
-const (
-	// A batch is handed on when it has so many records, or so many bytes of record text, or when its first record
-	// has waited so long. Larger batches are the batch processor's task, or the exporter's.
-	maxBatchRecords = 100
-	maxBatchBytes   = 1 << 20
-	maxBatchAge     = 100 * time.Millisecond
-
-	// keptRecords is for how many records the memory of a batch is kept.
-	keptRecords = 4 * maxBatchRecords
-)
-
 // intake turns the frames of a session into batches, without what was delivered before, hands them on, and tells the
 // position. It belongs to the goroutine that reads the session.
 type intake struct {
@@ -36,9 +25,7 @@ type intake struct {
 	// look, if there is one, sees the new records of each frame before they are handed on.
 	look func(fresh []record.Record, read time.Time)
 
-	batch      []record.Record
-	batchBytes int
-	batchDue   time.Time // when the batch has to be handed on; zero: it is empty
+	batch batch
 
 	noted []position.Seen // memory for what the position is told of a batch
 
@@ -58,9 +45,9 @@ type tally struct {
 
 // take takes a frame that was read at a time, and hands on the batch if that is full.
 func (in *intake) take(data []byte, read time.Time, truncated bool) error {
-	before := len(in.batch)
-	in.batch = in.splitter.Split(in.batch, data, truncated, read)
-	came := in.batch[before:]
+	before := len(in.batch.records)
+	in.batch.records = in.splitter.Split(in.batch.records, data, truncated, read)
+	came := in.batch.records[before:]
 	if len(came) == 0 {
 		return nil
 	}
@@ -84,18 +71,13 @@ func (in *intake) take(data []byte, read time.Time, truncated bool) error {
 	if in.look != nil {
 		in.look(fresh, read)
 	}
-	for i := range fresh {
-		in.batchBytes += len(fresh[i].Body)
+	in.batch.added(before)
+	for in.batch.full() {
+		if err := in.deliverNext(); err != nil {
+			return err
+		}
 	}
-	if before == 0 {
-		// Counted from the read, the rest of what came with it would be due at once behind a batch that took long, and no
-		// full batch.
-		in.batchDue = time.Now().Add(maxBatchAge)
-	}
-	if len(in.batch) < maxBatchRecords && in.batchBytes < maxBatchBytes {
-		return nil
-	}
-	return in.flush()
+	return nil
 }
 
 // tell notes how far the archive has told.
@@ -113,47 +95,45 @@ func (in *intake) tell(came []record.Record) {
 
 // sift drops from the batch, from an index on, what was delivered before or is on its way, and returns the rest.
 func (in *intake) sift(from int) []record.Record {
-	kept := from
-	for i := from; i < len(in.batch); i++ {
-		r := &in.batch[i]
+	records, kept := in.batch.records, from
+	for i := from; i < len(records); i++ {
+		r := &records[i]
 		if in.archive && !in.position.Missed(serviceTime(r)) || !in.position.Claim(r.ID) {
 			continue
 		}
 		if kept < i {
-			in.batch[kept] = *r
+			records[kept] = *r
 		}
 		kept++
 	}
-	if dropped := len(in.batch) - kept; dropped > 0 {
+	if dropped := len(records) - kept; dropped > 0 {
 		in.metrics.duplicates(dropped, in.archive)
-		clear(in.batch[kept:])
-		in.batch = in.batch[:kept]
+		clear(records[kept:])
+		in.batch.records = records[:kept]
 	}
-	return in.batch[from:]
+	return in.batch.records[from:]
 }
 
-// flush hands on the batch, and returns when that is accepted or refused for good. If it fails, the records are
-// accounted for, and the stream ends.
+// flush delivers all that waits. It returns when that is accepted or rejected. If it fails, the records are accounted
+// for, and the stream ends.
 func (in *intake) flush() error {
-	rest := in.batch
-	for len(rest) > 0 {
-		// One frame can hold more records than a batch.
-		n := min(len(rest), maxBatchRecords)
-		offered := rest[:n]
-		if err := in.delivery.deliver(offered, func(answer error) { in.answered(offered, answer) }); err != nil {
-			in.failed(rest, n, err)
+	for len(in.batch.records) > 0 {
+		if err := in.deliverNext(); err != nil {
 			return err
 		}
-		in.accepted(offered)
-		rest = rest[n:]
 	}
-	clear(in.batch)
-	in.batch = in.batch[:0]
-	if cap(in.batch) > keptRecords { // a frame of very many records is rare
-		in.batch = nil
+	return nil
+}
+
+// deliverNext delivers the first records of the batch, as many as go together.
+func (in *intake) deliverNext() error {
+	offered := in.batch.next()
+	if err := in.delivery.deliver(offered, func(answer error) { in.answered(offered, answer) }); err != nil {
+		in.failed(in.batch.records, len(offered), err)
+		return err
 	}
-	in.batchBytes = 0
-	in.batchDue = time.Time{}
+	in.accepted(offered)
+	in.batch.delivered(len(offered))
 	return nil
 }
 
@@ -183,7 +163,7 @@ func (in *intake) failed(records []record.Record, offered int, err error) {
 	default:
 		in.release(records)
 	}
-	in.empty()
+	in.batch.abandon()
 }
 
 // answered notes the pipeline's late answer to records that were not handed on in time.
@@ -199,15 +179,8 @@ func (in *intake) answered(records []record.Record, answer error) {
 
 // drop forgets the batch: what is in it is read again.
 func (in *intake) drop() {
-	in.release(in.batch)
-	in.empty()
-}
-
-// empty begins another batch, and leaves the memory of this one to whoever has it.
-func (in *intake) empty() {
-	in.batch = nil
-	in.batchBytes = 0
-	in.batchDue = time.Time{}
+	in.release(in.batch.records)
+	in.batch.abandon()
 }
 
 // release takes back the claims of records that were not handed on.

@@ -289,12 +289,12 @@ func (s *stream) well() {
 }
 
 // Due implements [podlog.Handler].
-func (s *stream) Due() time.Time { return earliest(s.intake.batchDue, s.lookAt) }
+func (s *stream) Due() time.Time { return earliest(s.intake.batch.due, s.lookAt) }
 
 // Flush implements [podlog.Handler].
 func (s *stream) Flush() error {
 	now := time.Now()
-	if due := s.intake.batchDue; !due.IsZero() && !now.Before(due) {
+	if due := s.intake.batch.due; !due.IsZero() && !now.Before(due) {
 		if err := s.intake.flush(); err != nil {
 			return err
 		}
@@ -310,7 +310,7 @@ func (s *stream) Flush() error {
 func (s *stream) look() {
 	s.livedLongEnough()
 	last := s.session.LastByte()
-	quiet := len(s.intake.batch) == 0 && !s.session.Pending() && last.Sub(s.busyUntil()) >= quietAfter
+	quiet := len(s.intake.batch.records) == 0 && !s.session.Pending() && last.Sub(s.busyUntil()) >= quietAfter
 	s.position.Alive(s.clock.at(last), quiet)
 	if found := s.position.Stopped(); found.Gap != nil {
 		s.opened(found)
