@@ -20,8 +20,8 @@
 // last piece: nobody knows what the cut removed, and the mark is how the loss is counted. If the cut fell inside a
 // UTF-8 rune, the up to three bytes of that rune are dropped, so that the piece stays text.
 //
-// JSON is RFC 8259, exactly as [encoding/json.Valid] has it, down to the depth of 10,000; and it is valid UTF-8. A
-// record that is not valid UTF-8 has a problem, and its body becomes bytes, since a pdata string must be UTF-8.
+// JSON is RFC 8259, exactly as [encoding/json.Valid] has it, but of any depth; and it is valid UTF-8. A record that is
+// not valid UTF-8 has a problem, and its body becomes bytes, since a pdata string must be UTF-8.
 //
 // # The timestamp
 //

@@ -16,7 +16,8 @@ type Body string
 const (
 	// BodyText is the text of the record, byte for byte.
 	BodyText Body = "text"
-	// BodyMap is the record parsed into a map. A record with a problem keeps its text, or its bytes.
+	// BodyMap is the record parsed into a map. A record with a problem keeps its text, or its bytes; one that is nested
+	// deeper than 10,000 arrays and objects keeps its text.
 	BodyMap Body = "map"
 )
 
@@ -79,7 +80,7 @@ func (f *Format) put(dst plog.LogRecord, r *Record) {
 	dst.SetObservedTimestamp(r.Observed)
 	switch {
 	case r.Problem == "" && f.Body == BodyMap:
-		f.mapper.put(dst.Body().SetEmptyMap(), r.Body)
+		f.mapper.put(dst.Body(), r.Body)
 	case r.Problem != "" && !utf8.ValidString(r.Body):
 		dst.Body().SetEmptyBytes().FromRaw([]byte(r.Body))
 	default:

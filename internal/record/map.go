@@ -11,6 +11,10 @@ import (
 // is put into it with all that are there, and some keys of a message are chosen by the sender of the mail.
 const wideObject = 256
 
+// maxDepth is how deep arrays and objects may be nested in a map, as in encoding/json. Whoever reads a map recurses, and
+// deep recursion overflows the stack.
+const maxDepth = 10_000
+
 // keptMembers is for how many containers, or strings, of a record the memory is kept.
 const keptMembers = 1 << 14
 
@@ -40,12 +44,16 @@ type span struct {
 	plain bool
 }
 
-// put parses the one object in text into dst, which is empty. The object must have been scanned.
-func (m *mapper) put(dst pcommon.Map, text string) {
+// put parses the one object in text into dst, which is empty. The object must have been scanned. One that is nested
+// deeper than maxDepth stays text.
+func (m *mapper) put(dst pcommon.Value, text string) {
 	m.find(text)
 	m.i, m.begun, m.read = skipSpace(text, 0), 0, 0
-	m.survey()
-	m.object(dst)
+	if m.survey() {
+		m.object(dst.SetEmptyMap())
+	} else {
+		dst.SetStr(text)
+	}
 	m.forget()
 	m.sizes, m.open, m.strings = kept(m.sizes), kept(m.open), kept(m.strings)
 }
@@ -59,8 +67,8 @@ func kept[T any](memory []T) []T {
 }
 
 // survey counts the members of all containers, so that each is allocated once and in its size, and finds the ends of
-// all strings.
-func (m *mapper) survey() {
+// all strings. It stops and returns false where the nesting exceeds maxDepth.
+func (m *mapper) survey() bool {
 	for i := m.i; i < len(m.text); {
 		switch m.text[i] {
 		case '"':
@@ -68,6 +76,9 @@ func (m *mapper) survey() {
 			i = m.stringEnd(first)
 			m.strings = append(m.strings, span{end: i, plain: i == first})
 		case '{', '[':
+			if len(m.open) == maxDepth {
+				return false
+			}
 			m.open = append(m.open, len(m.sizes))
 			m.sizes = append(m.sizes, 1)
 			if c := m.text[skipSpace(m.text, i+1)]; c == '}' || c == ']' {
@@ -80,6 +91,7 @@ func (m *mapper) survey() {
 		}
 		i++
 	}
+	return true
 }
 
 // enter steps into a container and returns the number of its members.

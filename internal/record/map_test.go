@@ -20,9 +20,9 @@ import (
 // parse parses a record into a map, with a mapper that has parsed another one before.
 func parse(text string) pcommon.Value {
 	var m mapper
-	m.put(pcommon.NewMap(), `{"a":[[{}],{"b":1}],"c":[]}`)
+	m.put(pcommon.NewValueEmpty(), `{"a":[[{}],{"b":1}],"c":[]}`)
 	v := pcommon.NewValueMap()
-	m.put(v.Map(), text)
+	m.put(v, text)
 	return v
 }
 
@@ -98,6 +98,14 @@ func TestMapper_asDeepAsAllowed(t *testing.T) {
 	assert.Equal(t, pcommon.ValueTypeSlice, v.Type())
 }
 
+func TestMapper_deeperStaysText(t *testing.T) {
+	for _, depth := range []int{maxDepth + 1, 1_000_000} {
+		text := strings.Repeat(`{"a":`, depth-1) + "[]" + strings.Repeat("}", depth-1)
+		assert.True(t, pcommon.ValueTypeStr == parse(text).Type(), "depth %d", depth)
+		assert.True(t, parse(text).Str() == text, "depth %d", depth)
+	}
+}
+
 // A wide object is a map like any other.
 func TestMapper_wideObject(t *testing.T) {
 	const width = 100 * wideObject
@@ -118,11 +126,11 @@ func TestMapper_wideObject(t *testing.T) {
 }
 
 func TestMapper_allocatesContainersInTheirSize(t *testing.T) {
-	// A map or a slice is three allocations, and so is the map that the test makes; an integer is one.
+	// A map or a slice is three allocations, and so is the map that the record becomes; a value is two, an integer one.
 	text := `{"a":[1,2,3,4,5,6,7],"b":{"c":1,"d":2,"e":3}}`
 	var m mapper
-	m.put(pcommon.NewMap(), text)
-	assert.Equal(t, 3.0+2*3+10, testing.AllocsPerRun(100, func() { m.put(pcommon.NewMap(), text) }))
+	m.put(pcommon.NewValueEmpty(), text)
+	assert.Equal(t, 2.0+3+2*3+10, testing.AllocsPerRun(100, func() { m.put(pcommon.NewValueEmpty(), text) }))
 }
 
 // reference builds the value of a JSON text by the tokens of encoding/json.
@@ -192,15 +200,15 @@ func FuzzMap(f *testing.F) {
 
 func TestMapper_keepsItsMemoryButThatOfARecordWithVeryManyMembers(t *testing.T) {
 	var m mapper
-	m.put(pcommon.NewMap(), `{"a":["b",{}]}`)
+	m.put(pcommon.NewValueEmpty(), `{"a":["b",{}]}`)
 	usual := &m.strings[:1][0]
-	m.put(pcommon.NewMap(), `{"c":["d",{}]}`)
+	m.put(pcommon.NewValueEmpty(), `{"c":["d",{}]}`)
 	assert.Same(t, usual, &m.strings[:1][0], "made anew for each record")
 
-	m.put(pcommon.NewMap(), `{"a":[`+strings.Repeat(`["b"],`, keptMembers)+`[]]}`)
+	m.put(pcommon.NewValueEmpty(), `{"a":[`+strings.Repeat(`["b"],`, keptMembers)+`[]]}`)
 	assert.Zero(t, cap(m.sizes)+cap(m.strings))
 	assert.Empty(t, m.text)
 	v := pcommon.NewValueMap()
-	m.put(v.Map(), `{"a":["b"]}`)
+	m.put(v, `{"a":["b"]}`)
 	assert.Equal(t, `{"a":["b"]}`, render(v))
 }

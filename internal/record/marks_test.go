@@ -93,7 +93,7 @@ func TestMarks_giveBackTheMemoryOfALongText(t *testing.T) {
 	assert.LessOrEqual(t, cap(s.scanner.words), kept)
 	assert.Empty(t, s.scanner.text)
 	var f mapper
-	f.put(pcommon.NewMap(), long)
+	f.put(pcommon.NewValueEmpty(), long)
 	assert.LessOrEqual(t, cap(f.words), kept)
 	assert.Empty(t, f.text)
 }

@@ -2,9 +2,6 @@ package record
 
 import "strings"
 
-// maxDepth is how deep arrays and objects may be nested: the limit of encoding/json.
-const maxDepth = 10000
-
 // status says how the scan of an object ended.
 type status uint8
 
@@ -67,12 +64,19 @@ type scanner struct {
 	nesting nesting
 }
 
+// forget frees the text, and the memory that only a rare text needs.
+func (s *scanner) forget() {
+	s.marks.forget()
+	s.nesting.forget()
+}
+
 // object scans the JSON object that begins at index i, or after blanks there, of the text whose marks were found last.
 // It checks the grammar of RFC 8259 but not UTF-8: that is utf8.ValidString's part, and is not needed where ascii is
 // set. What follows the object is not looked at.
 //
-// It passes once over the text, and neither allocates nor recurses. A place in the grammar is a place in the code: what
-// comes next is a key, a value, or what follows on a value.
+// It passes once over the text and does not recurse, so no depth is too deep: an open container takes one bit of memory,
+// which is kept for the next text. A place in the grammar is a place in the code: what comes next is a key, a value, or
+// what follows on a value.
 func (s *scanner) object(i int) (o object) {
 	text := s.text
 	i = skipSpace(text, i)
@@ -136,10 +140,6 @@ value:
 		goto after
 	case c == '{', c == '[':
 		wanted = noField
-		if s.nesting.depth == maxDepth {
-			i = stopBroken
-			goto stop
-		}
 		s.nesting.push(inObject)
 		inObject = c == '{'
 		if i = skipSpace(text, i+1); i < len(text) && text[i] == closing(inObject) {
@@ -196,20 +196,37 @@ stop:
 	return o
 }
 
-// nesting remembers, for each open container, whether the one around it is an object.
+// nesting remembers, for each open container, whether the one around it is an object. It grows with the depth.
 type nesting struct {
-	depth  int
-	object [maxDepth]bool
+	depth int
+	words []uint64 // one bit for each container
 }
 
+// keptDepth is the depth for which the memory is kept. A deeper record is rare.
+const keptDepth = 1 << 16
+
 func (n *nesting) push(inObject bool) {
-	n.object[n.depth] = inObject
+	i, bit := n.depth/64, uint64(1)<<(n.depth%64)
+	if i == len(n.words) {
+		n.words = append(n.words, 0)
+	}
+	n.words[i] &^= bit
+	if inObject {
+		n.words[i] |= bit
+	}
 	n.depth++
 }
 
 func (n *nesting) pop() (inObject bool) {
 	n.depth--
-	return n.object[n.depth]
+	return n.words[n.depth/64]>>(n.depth%64)&1 == 1
+}
+
+// forget frees the memory that a very deep text took.
+func (n *nesting) forget() {
+	if cap(n.words) > keptDepth/64 {
+		n.words = nil
+	}
 }
 
 func closing(inObject bool) byte {
