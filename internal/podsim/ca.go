@@ -50,6 +50,18 @@ func Hosts() []string {
 
 // Server issues a certificate for a server with the given names and IP addresses. Default: Hosts.
 func (ca *CA) Server(hosts ...string) (tls.Certificate, error) {
+	return ca.issue(serverTemplate(hosts))
+}
+
+// Expired is Server for a certificate that is out of its dates.
+func (ca *CA) Expired(hosts ...string) (tls.Certificate, error) {
+	template := serverTemplate(hosts)
+	template.NotAfter = template.NotBefore.Add(time.Hour)
+	return ca.issue(template)
+}
+
+// serverTemplate is what the certificate of a server has in it.
+func serverTemplate(hosts []string) *x509.Certificate {
 	if len(hosts) == 0 {
 		hosts = Hosts()
 	}
@@ -62,7 +74,7 @@ func (ca *CA) Server(hosts ...string) (tls.Certificate, error) {
 			template.DNSNames = append(template.DNSNames, h)
 		}
 	}
-	return ca.issue(template)
+	return template
 }
 
 // Client issues a certificate for a client.

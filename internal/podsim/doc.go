@@ -29,6 +29,9 @@
 // An archive session (sinceTime, toTime) is sent the whole hours that it touches, as far as they are older than
 // Options.ArchiveDelay, by the time of arrival, and then ends.
 //
+// What happens to a connection before the service has it, an [Interceptor] plays: alerts in plain text, other
+// certificates, answers of a gateway. A [Proxy] is what a client goes through.
+//
 // # Fault plans
 //
 // A plan is a list of steps. Each handshake takes the first step for its event type; when there is none, the service
