@@ -14,10 +14,10 @@ import (
 type ErrorType string
 
 const (
-	// ThirdPartyConfig says that the service, or what stands before it, refuses what it was given. Trying the same
-	// again does not help.
+	// ThirdPartyConfig says that the service itself refuses what it was given. A retry does not help.
 	ThirdPartyConfig ErrorType = "ThirdPartyConfig"
-	// ThirdPartyGeneric says that the service or the way to it has trouble. It is tried again.
+	// ThirdPartyGeneric says that the service or the way to it has trouble, and everything that anybody on the way can
+	// cause. It is tried again.
 	ThirdPartyGeneric ErrorType = "ThirdPartyGeneric"
 	// FirstPartyGeneric says that the collector's own pipeline or storage has trouble. It is tried again.
 	FirstPartyGeneric ErrorType = "FirstPartyGeneric"
@@ -73,62 +73,76 @@ const (
 // aboutProxy is for when not even the first host was reached. The error's first words say whether that is a proxy.
 const aboutProxy = "A proxy is taken from proxy_url, or else from HTTPS_PROXY of the environment: correct it there, or set it if only a proxy reaches the internet"
 
-// Of classifies why a session, for which there was a token of an origin, could not be opened or ended. It is the one place
-// that does.
+// Of returns the fault of a session that could not be opened, or that ended. from is the origin of its token. Only an
+// answer that the service itself has sent is a fault of ThirdPartyConfig: whatever else looks like a mistake in the
+// configuration, anybody on the way can cause, so it has the same advice, and is retried. Without TLS, and where TLS
+// does not verify the certificate, nobody knows who has answered.
 func Of(err *podlog.Error, from Origin) Fault {
+	return newFault(err, adviceFor(err, from))
+}
+
+// OfArchive is Of for a session with the archive.
+func OfArchive(err *podlog.Error, from Origin) Fault {
+	if err.Reason == podlog.ReasonStatus && err.Status == http.StatusBadRequest {
+		return newFault(err, "the archive refuses the hour that it was asked for: check the clock of this machine. If it lasts, ask Proofpoint's support about sinceTime and toTime of the archive")
+	}
+	return Of(err, from)
+}
+
+// newFault returns the fault of an error with advice.
+func newFault(err *podlog.Error, advice string) Fault {
 	fault := Fault{Type: ThirdPartyGeneric, Label: err.Label(), Status: err.Status}
-	var advice string
-	switch err.Reason {
-	case podlog.ReasonStatus:
+	if err.Reason == podlog.ReasonStatus && err.Verified {
 		fault.Type = typeOfStatus(err.Status)
 		fault.NewTokenHelps = fault.Type == ThirdPartyConfig && newTokenHelps(err.Status)
-		advice = adviceForStatus(err.Status, from)
-		if isPage(err.Body) {
-			advice += ". The answer is a web page: a proxy or firewall in between may have written it, and not the service"
-		}
-	case podlog.ReasonProxyAuth:
-		fault.Type = ThirdPartyConfig
-		if errors.Is(err, podlog.ErrOtherLogin) {
-			advice = "only Basic authentication (user and password in proxy_url) is possible here: have the proxy let this machine pass without a login, or set proxy_url to one that takes Basic, such as a local proxy that does the other login"
-			break
-		}
-		advice = "the proxy refuses the credentials, or wants some: check user and password in proxy_url (http://user:password@host:port, socks5://user:password@host:port) or in the environment's HTTPS_PROXY"
-	case podlog.ReasonProxy:
-		if err.Status != 0 {
-			fault.Type = typeOfStatus(err.Status)
-		}
-		advice = "the proxy does not connect to the service: check proxy_url (or HTTPS_PROXY of the environment), and that the proxy may reach the endpoint's host and port"
-	case podlog.ReasonProxyURL:
-		fault.Type = ThirdPartyConfig
-		advice = "write the proxy as http://host:port or socks5://host:port in proxy_url, or in HTTPS_PROXY of the environment"
-	case podlog.ReasonCertificate:
-		fault.Type = ThirdPartyConfig
-		advice = "the service's certificate is not trusted: if a proxy or firewall inspects TLS, give its CA in tls.ca_file; check the host name in endpoint and the clock of this machine"
-	case podlog.ReasonClientCertificate:
-		fault.Type = ThirdPartyConfig
-		advice = "the other end refuses our certificate, or wants one: check tls.cert_file and tls.key_file"
-	case podlog.ReasonDNS:
-		advice = "the host name was not found: check endpoint and the DNS of this machine. " + aboutProxy
-	case podlog.ReasonDial:
-		advice = "no connection: check that a firewall lets this machine reach the host and port. " + aboutProxy
-	case podlog.ReasonTLS:
-		advice = "check that endpoint is a wss:// address and that nothing in between breaks TLS"
-	case podlog.ReasonTimeout:
-		advice = "check firewall and proxy; handshake_timeout says how long an attempt may take"
-	case podlog.ReasonHandshake:
-		advice = "the connection ended before the service answered: check that endpoint is the PoD Log Service and that a proxy in between lets WebSockets pass"
-	case podlog.ReasonSilent:
-		advice = "the connection is dead, or the service hangs. If it happens again and again, look for a proxy or firewall that ends idle connections"
-	case podlog.ReasonProtocol:
-		advice = "something in between may have changed the data: if it happens again and again, look for a proxy or firewall that inspects connections"
-	default: // closed, dropped: usual for this service
-		advice = "this happens now and then. If it happens every few minutes, look for a proxy or firewall that ends connections"
+	}
+	if err.Reason == podlog.ReasonStatus && isPage(err.Body) {
+		advice += ". The answer is a web page: a proxy or firewall in between may have written it, and not the service"
 	}
 	if err.Ended() {
 		fault.Outlook = "A new session is opened by itself, and goes on where the service says that this one ended"
 	}
 	fault.Message = fmt.Sprintf("%v; %s", err, advice)
 	return fault
+}
+
+// adviceFor returns what the user can do about an error.
+func adviceFor(err *podlog.Error, from Origin) string {
+	switch err.Reason {
+	case podlog.ReasonStatus:
+		return adviceForStatus(err.Status, from)
+	case podlog.ReasonProxyAuth:
+		if errors.Is(err, podlog.ErrOtherLogin) {
+			return "only Basic authentication (user and password in proxy_url) is possible here: have the proxy let this machine pass without a login, or set proxy_url to one that takes Basic, such as a local proxy that does the other login"
+		}
+		return "the proxy refuses the credentials, or wants some: check user and password in proxy_url (http://user:password@host:port, socks5://user:password@host:port) or in the environment's HTTPS_PROXY"
+	case podlog.ReasonProxy:
+		return "the proxy does not connect to the service: check proxy_url (or HTTPS_PROXY of the environment), and that the proxy may reach the endpoint's host and port"
+	case podlog.ReasonProxyURL:
+		return "write the proxy as http://host:port or socks5://host:port in proxy_url, or in HTTPS_PROXY of the environment"
+	case podlog.ReasonCertificate:
+		return "the service's certificate is not trusted: if a proxy or firewall inspects TLS, give its CA in tls.ca_file; check the host name in endpoint and the clock of this machine"
+	case podlog.ReasonClientCertificate:
+		return "the other end refuses our certificate: check tls.cert_file and tls.key_file"
+	case podlog.ReasonNoClientCertificate:
+		return "the other end requires a client certificate, and none is configured: set tls.cert_file and tls.key_file"
+	case podlog.ReasonDNS:
+		return "the host name was not found: check endpoint and the DNS of this machine. " + aboutProxy
+	case podlog.ReasonDial:
+		return "no connection: check that a firewall lets this machine reach the host and port. " + aboutProxy
+	case podlog.ReasonTLS:
+		return "check that endpoint is a wss:// address and that nothing in between breaks TLS"
+	case podlog.ReasonTimeout:
+		return "check firewall and proxy; handshake_timeout says how long an attempt may take"
+	case podlog.ReasonHandshake:
+		return "the connection ended before the service answered: check that endpoint is the PoD Log Service and that a proxy in between lets WebSockets pass"
+	case podlog.ReasonSilent:
+		return "the connection is dead, or the service hangs. If it happens again and again, look for a proxy or firewall that ends idle connections"
+	case podlog.ReasonProtocol:
+		return "something in between may have changed the data: if it happens again and again, look for a proxy or firewall that inspects connections"
+	default: // closed, dropped: usual for this service
+		return "this happens now and then. If it happens every few minutes, look for a proxy or firewall that ends connections"
+	}
 }
 
 // EndsWhenQuiet is a session's end that came, as did the one before, when nothing had come for so long.
@@ -282,7 +296,8 @@ func typeOfStatus(status int) ErrorType {
 // newTokenHelps: not where the answer is about the request's form or address, or the proxy.
 func newTokenHelps(status int) bool {
 	switch status {
-	case http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusProxyAuthRequired:
+	case http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusProxyAuthRequired,
+		http.StatusUpgradeRequired:
 		return false
 	}
 	return status >= 400
@@ -304,6 +319,8 @@ func adviceForStatus(status int, from Origin) string {
 		return "there is no Log Service at this address: check endpoint"
 	case http.StatusProxyAuthRequired:
 		return "a proxy wants credentials: write user and password into proxy_url"
+	case http.StatusUpgradeRequired:
+		return "the request to open a WebSocket did not arrive as one: a proxy or firewall in between that removes `Upgrade` is the usual cause. Have it let WebSockets pass to the host of endpoint, or take another way with proxy_url"
 	case http.StatusConflict:
 		return "another session uses this token: the service allows one session for each token and event type. If this source was cut off or restarted just now, its old session still holds the slot and frees it by itself; otherwise stop the other client, or use another token"
 	case http.StatusTooManyRequests:

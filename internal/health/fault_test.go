@@ -29,15 +29,16 @@ func TestOf_reasons(t *testing.T) {
 		{podlog.Error{Reason: podlog.ReasonDNS}, generic, "dns", []string{"endpoint", "DNS", "proxy_url", "HTTPS_PROXY"}},
 		{podlog.Error{Reason: podlog.ReasonDial}, generic, "dial", []string{"firewall", "proxy_url", "HTTPS_PROXY"}},
 		{podlog.Error{Reason: podlog.ReasonProxy}, generic, "proxy", []string{"proxy_url", "HTTPS_PROXY"}},
-		{podlog.Error{Reason: podlog.ReasonProxy, Status: 403}, config, "proxy_403", []string{"HTTP 403", "proxy_url"}},
+		{podlog.Error{Reason: podlog.ReasonProxy, Status: 403}, generic, "proxy_403", []string{"HTTP 403", "proxy_url"}},
 		{podlog.Error{Reason: podlog.ReasonProxy, Status: 429}, generic, "proxy_429", []string{"HTTP 429", "proxy_url"}},
 		{podlog.Error{Reason: podlog.ReasonProxy, Status: 503}, generic, "proxy_503", []string{"HTTP 503", "proxy_url"}},
-		{podlog.Error{Reason: podlog.ReasonProxyURL}, config, "proxy_url", []string{"socks5://", "proxy_url"}},
-		{podlog.Error{Reason: podlog.ReasonProxyAuth}, config, "proxy_auth", []string{"user and password", "proxy_url"}},
-		{podlog.Error{Reason: podlog.ReasonProxyAuth, Status: 407}, config, "proxy_auth_407", []string{"user and password", "proxy_url"}},
+		{podlog.Error{Reason: podlog.ReasonProxyURL}, generic, "proxy_url", []string{"socks5://", "proxy_url"}},
+		{podlog.Error{Reason: podlog.ReasonProxyAuth}, generic, "proxy_auth", []string{"user and password", "proxy_url"}},
+		{podlog.Error{Reason: podlog.ReasonProxyAuth, Status: 407}, generic, "proxy_auth_407", []string{"user and password", "proxy_url"}},
 		{podlog.Error{Reason: podlog.ReasonTLS}, generic, "tls", []string{"wss://"}},
-		{podlog.Error{Reason: podlog.ReasonCertificate}, config, "certificate", []string{"tls.ca_file", "endpoint", "clock"}},
-		{podlog.Error{Reason: podlog.ReasonClientCertificate}, config, "client_certificate", []string{"tls.cert_file", "tls.key_file"}},
+		{podlog.Error{Reason: podlog.ReasonCertificate}, generic, "certificate", []string{"tls.ca_file", "endpoint", "clock"}},
+		{podlog.Error{Reason: podlog.ReasonClientCertificate}, generic, "client_certificate", []string{"refuses our certificate", "tls.cert_file", "tls.key_file"}},
+		{podlog.Error{Reason: podlog.ReasonNoClientCertificate}, generic, "client_certificate_required", []string{"none is configured", "tls.cert_file", "tls.key_file"}},
 		{podlog.Error{Reason: podlog.ReasonTimeout}, generic, "handshake_timeout", []string{"firewall", "handshake_timeout"}},
 		{podlog.Error{Reason: podlog.ReasonHandshake}, generic, "handshake", []string{"endpoint", "WebSockets"}},
 		{podlog.Error{Reason: podlog.ReasonSilent}, generic, "silent", []string{"A new session is opened"}},
@@ -91,7 +92,7 @@ func TestOf_statuses(t *testing.T) {
 		{410, config, true, "check endpoint, cluster_id and the token in api_secret"},
 		{422, config, true, "check endpoint, cluster_id and the token in api_secret"},
 		{425, generic, false, "no answer of a WebSocket service"},
-		{426, config, true, "check endpoint, cluster_id and the token in api_secret"},
+		{426, config, false, "a proxy or firewall in between that removes `Upgrade` is the usual cause"},
 		{429, generic, false, "the service asks for fewer attempts"},
 		{451, config, true, "check endpoint, cluster_id and the token in api_secret"},
 		{499, config, true, "check endpoint, cluster_id and the token in api_secret"},
@@ -103,7 +104,7 @@ func TestOf_statuses(t *testing.T) {
 	} {
 		t.Run(fmt.Sprint(test.status, " ", http.StatusText(test.status)), func(t *testing.T) {
 			fault := health.Of(&podlog.Error{
-				Op: "WebSocket handshake", Reason: podlog.ReasonStatus, Status: test.status, Body: "its words",
+				Op: "WebSocket handshake", Reason: podlog.ReasonStatus, Status: test.status, Verified: true, Body: "its words",
 			}, health.FromConfig("api_secret"))
 			assert.Equal(t, test.typ, fault.Type)
 			assert.Equal(t, fmt.Sprintf("status_%d", test.status), fault.Label)
@@ -113,6 +114,12 @@ func TestOf_statuses(t *testing.T) {
 			assert.Contains(t, fault.Message, "(its words); ")
 			assert.Contains(t, fault.Message, test.advice)
 			assert.NotContains(t, fault.Text(), "tried again", "that is not known here")
+
+			anybody := health.Of(&podlog.Error{
+				Op: "WebSocket handshake", Reason: podlog.ReasonStatus, Status: test.status, Body: "its words",
+			}, health.FromConfig("api_secret"))
+			fault.Type, fault.NewTokenHelps = generic, false
+			assert.Equal(t, fault, anybody, "where nobody knows who has answered, the advice is the same")
 		})
 	}
 }
@@ -126,6 +133,23 @@ func TestOf_aRefusedTokenIsNamed(t *testing.T) {
 	} {
 		fault := health.Of(&podlog.Error{Op: "WebSocket handshake", Reason: podlog.ReasonStatus, Status: 401}, from)
 		assert.Contains(t, fault.Message, want)
+	}
+}
+
+// The cluster_id that a live session is open with need not be checked.
+func TestOfArchive_refusesTheHour(t *testing.T) {
+	failed := &podlog.Error{Op: "WebSocket handshake", Reason: podlog.ReasonStatus, Status: 400, Verified: true}
+	fault := health.OfArchive(failed, live())
+	assert.Equal(t, health.ThirdPartyConfig, fault.Type)
+	assert.Equal(t, "status_400", fault.Label)
+	assert.Contains(t, fault.Message, "the archive refuses the hour that it was asked for")
+	assert.NotContains(t, fault.Message, "cluster_id")
+	for _, other := range []*podlog.Error{
+		{Reason: podlog.ReasonStatus, Status: 401, Verified: true},
+		{Reason: podlog.ReasonProxy, Status: 400},
+		{Reason: podlog.ReasonDropped},
+	} {
+		assert.Equal(t, health.Of(other, live()), health.OfArchive(other, live()))
 	}
 }
 
@@ -149,7 +173,7 @@ func TestOf_anotherLoginOfAProxy(t *testing.T) {
 	fault := health.Of(&podlog.Error{
 		Reason: podlog.ReasonProxyAuth, Status: 407, Err: fmt.Errorf("%w: NTLM", podlog.ErrOtherLogin),
 	}, live())
-	assert.Equal(t, health.ThirdPartyConfig, fault.Type)
+	assert.Equal(t, health.ThirdPartyGeneric, fault.Type)
 	assert.Equal(t, "proxy_auth_407", fault.Label)
 	assert.Contains(t, fault.Message, "another kind of login than Basic: NTLM; only Basic authentication")
 	assert.NotContains(t, fault.Message, "check user and password", "they are not the cause")

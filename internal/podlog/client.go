@@ -150,7 +150,9 @@ func (c *Client) open(stop, ctx context.Context, url string, auth http.Header) (
 	if err != nil {
 		ended()
 		conn.abort()
-		return nil, handshakeError(response, err, c.secrets(auth))
+		failed := c.handshakeError(response, err, c.secrets(auth))
+		failed.Verified = failed.Reason == ReasonStatus && isVerified(conn.top)
+		return nil, failed
 	}
 	if !ended() {
 		return nil, &Error{Op: "WebSocket handshake with " + c.Endpoint.Host, Reason: ReasonHandshake, MayBeOpen: true, Err: waiting.Err()}
@@ -196,14 +198,20 @@ func date(response *http.Response) time.Time {
 	return at
 }
 
+// isVerified says whether a connection is TLS, and the certificate of its peer was verified.
+func isVerified(conn net.Conn) bool {
+	secured, ok := conn.(*tls.Conn)
+	return ok && len(secured.ConnectionState().VerifiedChains) > 0
+}
+
 // handshakeError tells an answer other than 101 from no answer at all.
-func handshakeError(response *http.Response, err error, secrets []string) *Error {
+func (c *Client) handshakeError(response *http.Response, err error, secrets []string) *Error {
 	failed := &Error{Op: "WebSocket handshake", Reason: ReasonHandshake}
 	if response == nil {
 		failed.Err = quoted(err, secrets)
 		failed.MayBeOpen = true
-		if clientCertificateRefused(err) {
-			failed.Reason, failed.MayBeOpen = ReasonClientCertificate, false
+		if reason := c.clientCertificateReason(err); reason != "" {
+			failed.Reason, failed.MayBeOpen = reason, false
 		}
 		return failed
 	}

@@ -107,13 +107,14 @@ func (c *Client) secure(ctx context.Context, conn net.Conn) (net.Conn, error) {
 	config.NextProtos = []string{"http/1.1"} // WebSocket's handshake is HTTP/1.1
 	secured := tls.Client(conn, config)
 	if err := secured.HandshakeContext(ctx); err != nil {
-		return nil, tlsError(c.Endpoint.Host, err)
+		return nil, c.tlsError(err)
 	}
 	return secured, nil
 }
 
-func tlsError(host string, err error) *Error {
-	failed := &Error{Op: "TLS handshake with " + host, Reason: ReasonTLS, Err: err}
+// tlsError returns why the TLS handshake failed.
+func (c *Client) tlsError(err error) *Error {
+	failed := &Error{Op: "TLS handshake with " + c.Endpoint.Host, Reason: ReasonTLS, Err: err}
 	var (
 		verification *tls.CertificateVerificationError
 		unknown      x509.UnknownAuthorityError
@@ -123,21 +124,32 @@ func tlsError(host string, err error) *Error {
 	switch {
 	case errors.As(err, &verification), errors.As(err, &unknown), errors.As(err, &name), errors.As(err, &invalid):
 		failed.Reason = ReasonCertificate
-	case clientCertificateRefused(err):
-		failed.Reason = ReasonClientCertificate
+	default:
+		if reason := c.clientCertificateReason(err); reason != "" {
+			failed.Reason = reason
+		}
 	}
 	return failed
 }
 
-// clientCertificateRefused recognises the alerts by which a peer refuses our certificate, or the lack of one. With
-// TLS 1.3 they come only after the handshake. crypto/tls does not export the type, so its text has to do.
-func clientCertificateRefused(err error) bool {
+// clientCertificateReason returns the reason that a TLS alert about our certificate stands for, empty for any other
+// error. With TLS 1.3 the alert comes only after the handshake. An alert about the certificate of a client that has
+// none says nothing, except for the one that requires a certificate. crypto/tls does not export the type of an alert,
+// so this compares its text.
+func (c *Client) clientCertificateReason(err error) Reason {
 	var op *net.OpError
 	if !errors.As(err, &op) || op.Op != "remote error" {
-		return false
+		return ""
 	}
-	text := op.Err.Error()
-	return strings.Contains(text, "certificate")
+	alert := op.Err.Error()
+	switch hasOwn := c.TLS != nil && (len(c.TLS.Certificates) > 0 || c.TLS.GetClientCertificate != nil); {
+	case hasOwn && strings.Contains(alert, "certificate"):
+		return ReasonClientCertificate
+	case !hasOwn && strings.Contains(alert, "certificate required"):
+		return ReasonNoClientCertificate
+	default:
+		return ""
+	}
 }
 
 // hostPort is the URL's address with the scheme's usual port.

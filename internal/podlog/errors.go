@@ -32,8 +32,10 @@ const (
 	ReasonTLS Reason = "tls"
 	// ReasonCertificate: the service's certificate is not trusted.
 	ReasonCertificate Reason = "certificate"
-	// ReasonClientCertificate: the service does not accept our certificate, or the lack of one.
+	// ReasonClientCertificate: the service refuses our certificate.
 	ReasonClientCertificate Reason = "client_certificate"
+	// ReasonNoClientCertificate: the service requires a certificate of us, and we have none.
+	ReasonNoClientCertificate Reason = "client_certificate_required"
 	// ReasonTimeout: the attempt took longer than the handshake timeout.
 	ReasonTimeout Reason = "handshake_timeout"
 	// ReasonHandshake: the connection ended, or made no sense, before the answer to the handshake was read.
@@ -62,6 +64,9 @@ type Error struct {
 	// Status is the HTTP status of the service's or, with ReasonProxy and ReasonProxyAuth, of the proxy's answer.
 	// 0 if there was none.
 	Status int
+	// Verified: the answer with ReasonStatus came over TLS with a verified certificate, so the service itself sent it.
+	// Otherwise anybody on the way may have.
+	Verified bool
 	// Body is the beginning of the answer's body, on one line and without secrets.
 	Body string
 	// CloseCode is the WebSocket close code with ReasonClosed.

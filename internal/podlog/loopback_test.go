@@ -118,5 +118,5 @@ func TestClient_isRefusedForItsCertificateOverRealTCP(t *testing.T) {
 	client := newWorld(t).client
 	client.Endpoint, client.TLS, client.Dial = endpoint, &tls.Config{RootCAs: ca.Pool()}, nil
 	_, err = client.Open(context.Background(), context.Background(), podlog.Message, bearer())
-	assert.Equal(t, podlog.ReasonClientCertificate, asError(t, err).Reason, err)
+	assert.Equal(t, podlog.ReasonNoClientCertificate, asError(t, err).Reason, err)
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/proofpointpod/otelcol/internal/podlog"
+	"github.com/proofpointpod/otelcol/internal/podsim"
 )
 
 func TestClient_saysWhyThereIsNoConnection(t *testing.T) {
@@ -161,14 +162,84 @@ func TestClient_saysThatItsCertificateIsRefused(t *testing.T) {
 					})
 					failed := w.try(context.Background())
 					want := podlog.ReasonClientCertificate
-					if version == tls.VersionTLS12 && !own {
+					switch {
+					case own:
+					case version == tls.VersionTLS12:
 						want = podlog.ReasonTLS // the alert is `handshake failure` (RFC 5246, 7.4.6), which says no more
+					default:
+						want = podlog.ReasonNoClientCertificate
 					}
 					assert.Equal(w.t, want, failed.Reason, failed)
 					assert.False(w.t, failed.MayBeOpen)
 				})
 			})
 		}
+	}
+}
+
+// Anybody can write an alert to the wire. One about a certificate that we do not have says nothing.
+func TestClient_alertInPlainText(t *testing.T) {
+	for _, test := range []struct {
+		alert          byte
+		without, owned podlog.Reason
+	}{
+		{40, podlog.ReasonTLS, podlog.ReasonTLS},
+		{42, podlog.ReasonTLS, podlog.ReasonClientCertificate},
+		{43, podlog.ReasonTLS, podlog.ReasonClientCertificate},
+		{44, podlog.ReasonTLS, podlog.ReasonClientCertificate},
+		{45, podlog.ReasonTLS, podlog.ReasonClientCertificate},
+		{46, podlog.ReasonTLS, podlog.ReasonClientCertificate},
+		{48, podlog.ReasonTLS, podlog.ReasonClientCertificate},
+		{116, podlog.ReasonNoClientCertificate, podlog.ReasonClientCertificate},
+	} {
+		for _, own := range []bool{false, true} {
+			t.Run(fmt.Sprint(test.alert, ", own certificate: ", own), func(t *testing.T) {
+				playTLS(t, func(w *world) {
+					want := test.without
+					if own {
+						want = test.owned
+						w.client.TLS.Certificates = []tls.Certificate{must(newCA(w.t).Client("collector"))}
+					}
+					w.serve(func(p *peer) {
+						p.exactly(1)
+						p.say(string(podsim.Alert(test.alert)))
+					})
+					failed := w.try(context.Background())
+					assert.Equal(w.t, want, failed.Reason, failed)
+					assert.False(w.t, failed.Verified)
+				})
+			})
+		}
+	}
+}
+
+func TestClient_saysWhetherTheAnswerIsTheServices(t *testing.T) {
+	for name, test := range map[string]struct {
+		play     func(*testing.T, func(*world))
+		set      func(*world)
+		verified bool
+	}{
+		"ws":                    {play, func(*world) {}, false},
+		"wss":                   {playTLS, func(*world) {}, true},
+		"wss, nobody is known":  {playTLS, func(w *world) { w.client.TLS = insecure() }, false},
+		"wss, through a tunnel": {playTLS, func(w *world) { w.through("http://proxy.test:3128") }, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			test.play(t, func(w *world) {
+				test.set(w)
+				w.serve(func(p *peer) {
+					if w.client.Proxy != nil {
+						acceptConnect(p)
+					}
+					p.secure(w.serving)
+					p.request()
+					p.say("HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n")
+				})
+				failed := w.try(context.Background())
+				assert.Equal(w.t, "status_401", failed.Label())
+				assert.Equal(w.t, test.verified, failed.Verified)
+			})
+		})
 	}
 }
 

@@ -173,6 +173,7 @@ func TestArchive_refusesForGoodWithOneToken(t *testing.T) {
 				assert.Less(s.t, len(s.service.Sessions()), 35)
 				assert.Greater(s.t, len(s.archiveHours(status)), 15, "it is asked all the same, now and then")
 				require.ErrorContains(s.t, s.host.last().Err(), "the archive can't be read, gaps stay open")
+				assert.NotContains(s.t, s.host.last().Err().Error(), "cluster_id", "live sessions are open with it")
 			})
 		})
 	}

@@ -377,7 +377,7 @@ func (f *filler) failed(err error) {
 	if f.stop.Err() != nil {
 		return
 	}
-	fault, retryAfter := faultOf(err, f.credentials.origin)
+	fault, retryAfter := faultOf(err, f.credentials.origin, health.OfArchive)
 	if f.ownToken && fault.Type == health.ThirdPartyConfig && fault.NewTokenHelps {
 		f.refused = true
 		fault = health.FillFails(fault)

@@ -2,6 +2,7 @@ package proofpointpodreceiver
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"encoding/base64"
@@ -114,27 +115,6 @@ func TestNetwork_noAttemptHangsLongerThanTheHandshakeTimeout(t *testing.T) {
 	}
 }
 
-func TestNetwork_certificateThatIsNotTrusted(t *testing.T) {
-	tests := map[string]func(*scenario){
-		"unknown authority": func(s *scenario) { s.config.TLS.CAFile = "" },
-		"another host":      func(s *scenario) { s.config.Endpoint = "wss://other.example/v1/stream" },
-	}
-	for name, set := range tests {
-		t.Run(name, func(t *testing.T) {
-			play(t, podsim.Options{}, set, func(s *scenario) {
-				event := s.state("Error")
-				assert.Equal(t, componentstatus.StatusPermanentError, event.Status())
-				assert.Equal(t, "ThirdPartyConfig", attr(event, "error.type"))
-				assert.ErrorContains(t, event.Err(), "certificate is not trusted")
-				assert.ErrorContains(t, event.Err(), "tls.ca_file")
-				s.elapse(3 * time.Hour)
-				assert.Empty(t, s.service.Handshakes(), "the token went to somebody who is not trusted")
-				assert.Len(t, s.host.states(), 2)
-			})
-		})
-	}
-}
-
 func TestNetwork_certificateNeedNotBeTrustedWhereTheUserSaysSo(t *testing.T) {
 	play(t, podsim.Options{}, func(s *scenario) {
 		s.config.TLS.CAFile = ""
@@ -157,6 +137,16 @@ func (s *scenario) wantsClientCertificate() *podsim.CA {
 	return ca
 }
 
+// showsCertificateOf configures a client certificate.
+func (s *scenario) showsCertificateOf(ca *podsim.CA) {
+	certificate, err := ca.Client("collector")
+	require.NoError(s.t, err)
+	certPEM, keyPEM, err := podsim.PEM(certificate)
+	require.NoError(s.t, err)
+	s.config.TLS.CertFile = s.file("client.pem", certPEM)
+	s.config.TLS.KeyFile = s.file("client.key", keyPEM)
+}
+
 func (s *scenario) file(name string, content []byte) string {
 	path := filepath.Join(s.t.TempDir(), name)
 	require.NoError(s.t, os.WriteFile(path, content, 0o600))
@@ -165,28 +155,10 @@ func (s *scenario) file(name string, content []byte) string {
 
 func TestNetwork_clientCertificate(t *testing.T) {
 	play(t, podsim.Options{}, func(s *scenario) {
-		certificate, err := s.wantsClientCertificate().Client("collector")
-		require.NoError(t, err)
-		certPEM, keyPEM, err := podsim.PEM(certificate)
-		require.NoError(t, err)
-		s.config.TLS.CertFile = s.file("client.pem", certPEM)
-		s.config.TLS.KeyFile = s.file("client.key", keyPEM)
+		s.showsCertificateOf(s.wantsClientCertificate())
 	}, func(s *scenario) {
 		s.service.Generate(podlog.Message, 10)
 		s.collects(podlog.Message)
-	})
-}
-
-func TestNetwork_clientCertificateMissing(t *testing.T) {
-	play(t, podsim.Options{}, func(s *scenario) {
-		s.wantsClientCertificate()
-	}, func(s *scenario) {
-		event := s.state("Error")
-		assert.Equal(t, componentstatus.StatusPermanentError, event.Status())
-		assert.Equal(t, "ThirdPartyConfig", attr(event, "error.type"))
-		assert.ErrorContains(t, event.Err(), "tls.cert_file")
-		s.elapse(3 * time.Hour)
-		assert.Empty(t, s.service.Handshakes())
 	})
 }
 
@@ -218,12 +190,13 @@ const (
 
 // proxy stands between the source and the service. It owns a goroutine for each connection, which ends with it.
 type proxy struct {
-	s      *scenario
-	clerk  func(*proxy, net.Conn) (target string) // lets a connection pass if it names a target
-	answer string                                 // of an HTTP proxy that does not let pass
+	s     *scenario
+	clerk func(*proxy, net.Conn) (target string) // lets a connection pass if it names a target
 
-	mu      sync.Mutex
-	targets []string
+	mu       sync.Mutex
+	answer   string // of an HTTP proxy that does not let pass
+	password string // that it wants; empty: proxyPassword
+	targets  []string
 }
 
 // through puts a proxy before the service.
@@ -269,6 +242,20 @@ func (p *proxy) serve(conn net.Conn) {
 	_, _ = io.Copy(conn, service)
 }
 
+// set changes what the proxy answers, and the password that it wants.
+func (p *proxy) set(answer, password string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.answer, p.password = answer, password
+}
+
+// rules returns what set has set.
+func (p *proxy) rules() (answer, password string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.answer, cmp.Or(p.password, proxyPassword)
+}
+
 // seen lists where the proxy was asked to connect to.
 func (p *proxy) seen() []string {
 	p.mu.Lock()
@@ -281,10 +268,11 @@ func httpClerk(p *proxy, conn net.Conn) string {
 	if err != nil || request.Method != http.MethodConnect {
 		return ""
 	}
-	basic := base64.StdEncoding.EncodeToString([]byte(proxyUser + ":" + proxyPassword))
+	answer, password := p.rules()
+	basic := base64.StdEncoding.EncodeToString([]byte(proxyUser + ":" + password))
 	switch {
-	case p.answer != "":
-		_, _ = io.WriteString(conn, p.answer)
+	case answer != "":
+		_, _ = io.WriteString(conn, answer)
 		return ""
 	case request.Header.Get("Proxy-Authorization") != "Basic "+basic:
 		// An unkind one: it repeats what it got.
@@ -297,7 +285,7 @@ func httpClerk(p *proxy, conn net.Conn) string {
 }
 
 // socksClerk is RFC 1928 and 1929, as far as needed.
-func socksClerk(_ *proxy, conn net.Conn) string {
+func socksClerk(p *proxy, conn net.Conn) string {
 	read := func(n byte) []byte {
 		b := make([]byte, n)
 		_, _ = io.ReadFull(conn, b)
@@ -311,7 +299,7 @@ func socksClerk(_ *proxy, conn net.Conn) string {
 	_, _ = conn.Write([]byte{5, 2})
 	user := string(read(read(2)[1]))
 	password := string(read(read(1)[0]))
-	if user != proxyUser || password != proxyPassword {
+	if _, want := p.rules(); user != proxyUser || password != want {
 		_, _ = conn.Write([]byte{1, 1})
 		return ""
 	}
@@ -373,52 +361,4 @@ func (s *scenario) passes(p *proxy) {
 	}
 	assert.GreaterOrEqual(s.t, len(p.seen()), 2)
 	assert.NotContains(s.t, s.said(), proxyPassword)
-}
-
-func TestNetwork_proxyWantsCredentials(t *testing.T) {
-	const wrong = "another-pass-w0rd"
-	for scheme, clerk := range clerks() {
-		t.Run(scheme, func(t *testing.T) {
-			play(t, podsim.Options{}, func(s *scenario) {
-				s.config.ProxyURL = configopaque.String(proxyURL(scheme, wrong))
-				s.through(&proxy{clerk: clerk})
-			}, func(s *scenario) {
-				event := s.state("Error")
-				assert.Equal(t, componentstatus.StatusPermanentError, event.Status())
-				assert.Equal(t, "ThirdPartyConfig", attr(event, "error.type"))
-				assert.ErrorContains(t, event.Err(), "the proxy refuses the credentials, or wants some")
-				s.elapse(time.Hour)
-				assert.Empty(t, s.service.Handshakes())
-				assert.NotContains(t, s.said(), wrong)
-				assert.NotContains(t, s.said(), base64.StdEncoding.EncodeToString([]byte(proxyUser+":"+wrong)))
-			})
-		})
-	}
-}
-
-func TestNetwork_proxyDoesNotConnect(t *testing.T) {
-	tests := map[string]struct {
-		answer string
-		status componentstatus.Status
-		says   string
-	}{
-		"forbidden":   {"HTTP/1.1 403 Forbidden\r\n\r\n", componentstatus.StatusPermanentError, "HTTP 403"},
-		"bad gateway": {"HTTP/1.1 502 Bad Gateway\r\n\r\n", componentstatus.StatusRecoverableError, "HTTP 502"},
-		"nonsense":    {"220 mail.example ESMTP\r\n\r\n", componentstatus.StatusRecoverableError, "malformed"},
-		"too much":    {"HTTP/1.1 200 OK\r\n\r\nhello", componentstatus.StatusRecoverableError, "sent data"},
-	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			play(t, podsim.Options{}, func(s *scenario) {
-				s.config.ProxyURL = configopaque.String(proxyURL("http", proxyPassword))
-				s.through(&proxy{clerk: httpClerk, answer: test.answer})
-			}, func(s *scenario) {
-				event := s.state("Error")
-				assert.Equal(t, test.status, event.Status())
-				assert.ErrorContains(t, event.Err(), test.says)
-				assert.ErrorContains(t, event.Err(), "the proxy does not connect to the service")
-				assert.NotContains(t, s.said(), proxyPassword)
-			})
-		})
-	}
 }

@@ -15,7 +15,7 @@ import (
 // recover waits until it makes sense to try again after err. It returns false if it never does, or if the source
 // stops.
 func (s *stream) recover(err error, auth http.Header) bool {
-	fault, retryAfter := faultOf(err, s.credentials.origin)
+	fault, retryAfter := faultOf(err, s.credentials.origin, health.Of)
 	s.failing = true
 	lost := sessionLost(err)
 	if lost {
@@ -91,12 +91,13 @@ func sessionLost(err error) bool {
 	return errors.As(err, &failed) && failed.Ended()
 }
 
-// faultOf classifies err, and returns how long the service asks us to stay away. from is where the token came from.
-func faultOf(err error, from health.Origin) (health.Fault, time.Duration) {
+// faultOf classifies err, and returns how long the service asks us to stay away. from is where the token came from, and of
+// classifies an error of a session.
+func faultOf(err error, from health.Origin, of func(*podlog.Error, health.Origin) health.Fault) (health.Fault, time.Duration) {
 	var failed *podlog.Error
 	switch {
 	case errors.As(err, &failed):
-		return health.Of(failed, from), failed.RetryAfter
+		return of(failed, from), failed.RetryAfter
 	case errors.Is(err, errNoToken):
 		return health.NoToken(), 0
 	case errors.Is(err, errNotAsked):

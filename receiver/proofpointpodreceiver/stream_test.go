@@ -46,7 +46,7 @@ func TestSource_handshakeIsLiveAndNamesTheClient(t *testing.T) {
 func TestStream_quitsWhenTheServiceRefusesTheConfiguration(t *testing.T) {
 	advice := map[int]string{
 		301: "endpoint", 302: "endpoint", 400: "cluster_id", 401: "token", 403: "token", 404: "endpoint",
-		405: "endpoint", 407: "proxy", 410: "endpoint", 418: "cluster_id",
+		405: "endpoint", 407: "proxy", 410: "endpoint", 418: "cluster_id", 426: "removes `Upgrade`",
 	}
 	for status, word := range advice {
 		t.Run(strconv.Itoa(status), func(t *testing.T) {
