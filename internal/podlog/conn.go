@@ -32,20 +32,32 @@ func (w *wire) Read(p []byte) (int, error) {
 // last is when the last byte came, or the connection was made.
 func (w *wire) last() time.Time { return w.begun.Add(time.Duration(w.lastByte.Load())) }
 
-// answerConn is what gorilla reads the answer to the handshake from. No read goes beyond the end of a line, so that
-// gorilla, which keeps what it has read, has the answer and none of the frames behind it.
+// answerConn is what gorilla reads the answer to the handshake from: its head, and then what follows. No read goes beyond
+// the end of a line, so that gorilla, which keeps what it has read, has the answer and none of the frames behind it.
 type answerConn struct {
 	net.Conn
 	in   *bufio.Reader
 	rest int // how many bytes more may be read
+
+	begun bool
+	head  []byte // what is left of it
 }
 
-// maxAnswer bounds what is read of an answer, a proxy's too: net/http takes memory for all the headers that come.
-const maxAnswer = 1 << 20
-
-var errLongAnswer = errors.New("an answer of more than 1 MiB")
-
 func (c *answerConn) Read(p []byte) (int, error) {
+	if !c.begun {
+		c.begun = true
+		head, err := readAnswer(c.in)
+		if err != nil {
+			return 0, err
+		}
+		c.rest -= len(head)
+		c.head = withoutClose(head)
+	}
+	if len(c.head) > 0 {
+		n := copy(p, c.head)
+		c.head = c.head[n:]
+		return n, nil
+	}
 	if c.rest <= 0 {
 		return 0, errLongAnswer
 	}

@@ -2,6 +2,7 @@ package podlog
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -64,8 +65,13 @@ func connectTunnel(ctx context.Context, conn net.Conn, through *url.URL, target 
 		failed.Err = err
 		return failed
 	}
-	reader := bufio.NewReader(io.LimitReader(conn, maxAnswer))
-	response, err := http.ReadResponse(reader, request) //nolint:bodyclose // closing would read it to its end, and the connection is ours
+	in := bufio.NewReader(io.LimitReader(conn, maxAnswer))
+	head, err := readAnswer(in)
+	if err != nil {
+		failed.Err = err
+		return failed
+	}
+	response, err := http.ReadResponse(bufio.NewReader(io.MultiReader(bytes.NewReader(head), in)), request) //nolint:bodyclose // closing would read it to its end, and the connection is ours
 	if err != nil {
 		failed.Err = quoted(err, hidden)
 		return failed
@@ -83,7 +89,7 @@ func connectTunnel(ctx context.Context, conn net.Conn, through *url.URL, target 
 		}
 		return failed
 	}
-	if reader.Buffered() > 0 {
+	if in.Buffered() > 0 {
 		failed.Err = errors.New("the proxy sent data before the service could")
 		return failed
 	}

@@ -41,6 +41,7 @@
 //	[
 //	  {"do": "refuse", "status": 502, "times": 2},
 //	  {"do": "refuse", "status": 429, "headers": {"Retry-After": "7"}, "type": "maillog"},
+//	  {"do": "serve", "interim": [100, 103]},
 //	  {"do": "hang"},
 //	  {"do": "drop", "records": 100, "lose": 3},
 //	  {"do": "freeze", "after": "10s", "type": "message"},
@@ -48,8 +49,8 @@
 //	  {"do": "serve", "frames": [{"text": ""}, {"base64": "//4=", "binary": true}, {"size": 70000000}], "group": 3}
 //	]
 //
-// That is: two bad gateways; a limit for maillog only; a handshake without an answer; a session that ends without a
-// close frame after 100 records, while the service takes three more for written; a session for messages that freezes
-// after ten seconds; one that is closed; and one that begins with odd frames, then sends records three to a frame, and
-// lives. Step documents all keys.
+// That is: two bad gateways; a limit for maillog only; a session with two 1xx answers before its 101; a handshake
+// without an answer; a session that ends without a close frame after 100 records, while the service takes three more
+// for written; a session for messages that freezes after ten seconds; one that is closed; and one that begins with odd
+// frames, then sends records three to a frame, and lives. Step documents all keys.
 package podsim

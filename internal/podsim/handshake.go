@@ -23,6 +23,7 @@ const tooManySessions = "Exceeded maximum number of sessions per token\r\n"
 
 // answer is how a handshake ends that opens no session. The zero answer is none.
 type answer struct {
+	interim []int
 	status  int
 	body    string
 	headers map[string]string
@@ -91,7 +92,7 @@ func (s *Service) meet(w http.ResponseWriter, r *http.Request, step Step) {
 
 // stepAnswer is the answer of a step that refuses.
 func stepAnswer(step Step) answer {
-	a := answer{status: step.Status, body: step.Body, headers: step.Headers}
+	a := answer{interim: step.Interim, status: step.Status, body: step.Body, headers: step.Headers}
 	if a.status == 0 {
 		a.status = http.StatusBadGateway
 	}
@@ -164,12 +165,20 @@ func bearer(r *http.Request) string {
 // refuse answers a handshake that opens no session.
 func (s *Service) refuse(w http.ResponseWriter, r *http.Request, a answer) {
 	s.note(r, a.status)
+	writeInterim(w, a.interim)
 	w.Header().Set("Content-Type", "text/plain")
 	for k, v := range a.headers {
 		w.Header().Set(k, v)
 	}
 	w.WriteHeader(a.status)
 	_, _ = io.WriteString(w, a.body) // a client that is gone needs no answer
+}
+
+// writeInterim writes answers that have another behind them.
+func writeInterim(w http.ResponseWriter, statuses []int) {
+	for _, status := range statuses {
+		w.WriteHeader(status)
+	}
 }
 
 // note keeps a handshake for inspection, without its token.
@@ -287,6 +296,7 @@ func (s *Service) open(w http.ResponseWriter, r *http.Request, c *session) {
 	for k, v := range c.step.Headers {
 		header.Set(k, v)
 	}
+	writeInterim(w, c.step.Interim)
 	conn, err := upgrader.Upgrade(w, r, header)
 	if err != nil {
 		c.settle(ending{by: "client gone"})

@@ -51,6 +51,8 @@ type Step struct {
 
 	// Status is what Refuse answers. Default: 502.
 	Status int `json:"status,omitempty"`
+	// Interim are the 1xx answers, other than 101, that come before the answer, whether it refuses or accepts.
+	Interim []int `json:"interim,omitempty"`
 	// Body of the answer. Default: the text of the status, for 409 what the real service writes.
 	Body string `json:"body,omitempty"`
 	// Headers of the answer, whether it refuses or accepts, such as Retry-After, or a Date that is wrong.
@@ -133,6 +135,8 @@ func (s Step) Validate() error {
 		return fmt.Errorf("type: unknown event type %q", s.Type)
 	case s.Status != 0 && (s.Status < 200 || s.Status > 599):
 		return fmt.Errorf("status: %d is no status of an answer, 200 to 599", s.Status)
+	case slices.ContainsFunc(s.Interim, func(status int) bool { return status < 100 || status > 199 || status == 101 }):
+		return fmt.Errorf("interim: %v are not all 1xx, other than 101", s.Interim)
 	case min(s.Records, s.Lose, s.Rewind, s.Shuffle, s.Group, s.Fragments) < 0 || min(s.After, s.PongDelay) < 0:
 		return fmt.Errorf("negative number in a step that does %q", s.Do)
 	case len(s.Reason) > 123:

@@ -66,6 +66,21 @@ func TestStream_quitsWhenTheServiceRefusesTheConfiguration(t *testing.T) {
 	}
 }
 
+// 1xx answers are no answer (RFC 9110, 15.2).
+func TestStream_skipsAnswersBeforeTheAnswer(t *testing.T) {
+	play(t, podsim.Options{}, func(s *scenario) {
+		s.service.Plan(
+			podsim.Step{Do: podsim.Refuse, Status: 503, Interim: []int{103}},
+			podsim.Step{Interim: []int{100, 102, 103, 103}},
+		)
+		s.service.Generate(podlog.Message, 10)
+	}, func(s *scenario) {
+		s.collects(podlog.Message)
+		assert.Equal(t, []int{503, 101}, s.handshakes(podlog.Message))
+		assert.EqualValues(t, 503, attr(s.host.all()[1], "http.response.status_code"))
+	})
+}
+
 func TestStream_triesAgainWhenTheServiceHasTrouble(t *testing.T) {
 	for _, status := range []int{200, 408, 409, 425, 429, 500, 502, 503, 504} {
 		t.Run(strconv.Itoa(status), func(t *testing.T) {
