@@ -65,7 +65,7 @@ func remember(ctx context.Context, client storage.Client, stream string, records
 		for i := range batch {
 			// Spread as a hash is: the multiplier is 2^64 divided by the golden ratio.
 			batch[i] = position.Seen{ID: uint64(first+i) * 0x9e3779b97f4a7c15, TS: at}
-			p.Claim(batch[i].ID)
+			p.Claim(batch[i])
 		}
 		p.Accepted(batch, true, at)
 	}

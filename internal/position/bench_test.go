@@ -20,7 +20,7 @@ func fill(p *position.Position, first, count, rate int, now time.Time) time.Time
 	batch := make([]position.Seen, 0, 100)
 	for i := range count {
 		id := mixed(uint64(first + i))
-		p.Claim(id)
+		p.Claim(position.Seen{ID: id})
 		batch = append(batch, position.Seen{ID: id, TS: now})
 		if len(batch) == cap(batch) || i == count-1 {
 			p.Accepted(batch, true, now)
@@ -109,7 +109,7 @@ func BenchmarkAccept(b *testing.B) {
 	for b.Loop() {
 		n++
 		id := mixed(n)
-		p.Claim(id)
+		p.Claim(position.Seen{ID: id})
 		if batch = append(batch, position.Seen{ID: id, TS: now}); len(batch) == cap(batch) {
 			p.Accepted(batch, true, now)
 			batch = batch[:0]

@@ -12,24 +12,24 @@ import (
 
 func TestClaim_aRecordIsNewOnce(t *testing.T) {
 	s := begin(t, options())
-	assert.True(t, s.Claim(7))
-	assert.False(t, s.Claim(7), "it is on its way")
+	assert.True(t, s.Claim(position.Seen{ID: 7}))
+	assert.False(t, s.Claim(position.Seen{ID: 7}), "it is on its way")
 	s.Release(7, 8)
-	assert.True(t, s.Claim(7), "it was not handed on")
+	assert.True(t, s.Claim(position.Seen{ID: 7}), "it was not handed on")
 	s.Accepted([]position.Seen{{ID: 7, TS: noon()}}, true, noon())
-	assert.False(t, s.Claim(7), "it was delivered")
+	assert.False(t, s.Claim(position.Seen{ID: 7}), "it was delivered")
 	s.Release(7)
-	assert.False(t, s.Claim(7), "and stays so")
+	assert.False(t, s.Claim(position.Seen{ID: 7}), "and stays so")
 }
 
 func TestClaim_zeroIsAnIdentityLikeAnyOther(t *testing.T) {
 	s := begin(t, options())
-	assert.True(t, s.Claim(0))
+	assert.True(t, s.Claim(position.Seen{ID: 0}))
 	s.Accepted([]position.Seen{{ID: 0, TS: noon()}}, true, noon())
 	s.now = noon()
 	s.Alive(at(12, 30), true)
 	s.stop()
-	assert.False(t, s.Claim(0))
+	assert.False(t, s.Claim(position.Seen{ID: 0}))
 }
 
 // seen makes records that the pipeline accepts at a time.

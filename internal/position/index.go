@@ -18,10 +18,12 @@ const (
 	entrySize = 8 + 4 + 4
 )
 
-// Seen is a record that the pipeline has accepted, or refused for good.
+// Seen is what the position needs to know of a record.
 type Seen struct {
 	// ID is the record's identity.
 	ID uint64
+	// FormerID is the identity that versions before this one have stored; 0: the same as ID.
+	FormerID uint64
 	// TS is the record's `ts`; zero if it has none.
 	TS time.Time
 }
@@ -38,6 +40,8 @@ type index struct {
 	known  *set
 	chunks []*chunk
 	next   uint64 // number of the next chunk; the chunks have those before it, without a hole
+	// former is the place before which entries have former identities.
+	former uint64
 	// horizon is the time of acceptance of the newest identity that was forgotten: every record accepted after it is
 	// remembered. 0: nothing was forgotten.
 	horizon uint32
@@ -53,9 +57,32 @@ type chunk struct {
 	saved int
 }
 
+// place is that of the chunk's first entry.
+func (c *chunk) place() uint64 { return c.number * chunkEntries }
+
 func newIndex() *index { return &index{known: newSet()} }
 
-func (x *index) has(id uint64) bool { return x.known.has(id) }
+// has says whether a record is remembered, by its identity or, while entries have them, by its former one.
+func (x *index) has(r Seen) bool {
+	return x.known.has(r.ID) || r.FormerID != 0 && x.hasFormer() && x.known.has(formerKey(r.FormerID, tsSeconds(r.TS)))
+}
+
+// hasFormer says whether entries with former identities are remembered.
+func (x *index) hasFormer() bool {
+	return len(x.chunks) > 0 && x.chunks[0].place() < x.former
+}
+
+// key is what an entry at a place is known by.
+func (x *index) key(place uint64, e entry) uint64 {
+	if place < x.former {
+		return formerKey(e.id, e.ts)
+	}
+	return e.id
+}
+
+// formerKey is what an entry with a former identity is known by. Records of different `ts` can have the same former
+// identity, so that takes both.
+func formerKey(id uint64, ts uint32) uint64 { return id ^ uint64(ts)*0x9e3779b97f4a7c15 }
 
 func (x *index) add(e entry) {
 	if !x.known.add(e.id) {
@@ -79,8 +106,8 @@ func (x *index) forget(before uint32, limit int) {
 		if newest >= before && x.known.size() <= limit {
 			return
 		}
-		for _, e := range oldest.entries {
-			x.known.remove(e.id)
+		for i, e := range oldest.entries {
+			x.known.remove(x.key(oldest.place()+uint64(i), e))
 		}
 		x.horizon = max(x.horizon, newest)
 		x.forgotten = append(x.forgotten, oldest.number)
@@ -96,7 +123,7 @@ func (x *index) end() uint64 {
 		return x.next * chunkEntries
 	}
 	last := x.chunks[len(x.chunks)-1]
-	return last.number*chunkEntries + uint64(len(last.entries))
+	return last.place() + uint64(len(last.entries))
 }
 
 // entries are those that are remembered, the oldest first, each with its place.
@@ -104,7 +131,7 @@ func (x *index) entries() iter.Seq2[uint64, entry] {
 	return func(yield func(uint64, entry) bool) {
 		for _, c := range x.chunks {
 			for i, e := range c.entries {
-				if !yield(c.number*chunkEntries+uint64(i), e) {
+				if !yield(c.place()+uint64(i), e) {
 					return
 				}
 			}
@@ -114,11 +141,12 @@ func (x *index) entries() iter.Seq2[uint64, entry] {
 
 // unlearn drops the entries from a place on, and shows each of them.
 func (x *index) unlearn(from uint64, show func(entry)) {
+	defer func() { x.former = min(x.former, from) }() // others come in their places
 	for len(x.chunks) > 0 && x.end() > from {
 		last := x.chunks[len(x.chunks)-1]
-		kept := max(from, last.number*chunkEntries) - last.number*chunkEntries
-		for _, e := range last.entries[kept:] {
-			x.known.remove(e.id)
+		kept := max(from, last.place()) - last.place()
+		for i, e := range last.entries[kept:] {
+			x.known.remove(x.key(last.place()+kept+uint64(i), e))
 			show(e)
 		}
 		last.entries = last.entries[:kept]
@@ -200,8 +228,8 @@ func decodeChunk(number uint64, data []byte) (*chunk, error) {
 
 // load takes a stored chunk; chunks come in the order of their numbers.
 func (x *index) load(c *chunk) {
-	for _, e := range c.entries {
-		x.known.add(e.id)
+	for i, e := range c.entries {
+		x.known.add(x.key(c.place()+uint64(i), e))
 	}
 	x.chunks = append(x.chunks, c)
 }
@@ -212,8 +240,14 @@ func (x *index) renumber(stored *storedHead) {
 		x.forgotten = append(x.forgotten, number)
 	}
 	x.next = stored.Next
+	former := x.former
+	x.former = 0
 	for _, c := range x.chunks {
+		count := min(former-min(former, c.place()), uint64(len(c.entries))) // of those with former identities
 		c.number, c.saved = x.next, 0
 		x.next++
+		if count > 0 {
+			x.former = c.place() + count
+		}
 	}
 }

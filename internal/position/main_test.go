@@ -199,7 +199,7 @@ func (s *story) recover(ts time.Time) uint64 {
 func (s *story) claim(ts time.Time) position.Seen {
 	s.t.Helper()
 	s.nextID++
-	require.True(s.t, s.Claim(s.nextID))
+	require.True(s.t, s.Claim(position.Seen{ID: s.nextID}))
 	return position.Seen{ID: s.nextID, TS: ts}
 }
 
@@ -246,7 +246,7 @@ func (s *story) read(r position.Read) (bool, []string) {
 
 // knows says whether a record is remembered as delivered, or on its way.
 func (s *story) knows(id uint64) bool {
-	if !s.Claim(id) {
+	if !s.Claim(position.Seen{ID: id}) {
 		return true
 	}
 	s.Release(id)

@@ -262,7 +262,7 @@ func (w *world) receive() {
 
 // claim takes a record into the batch if it is new.
 func (w *world) claim(m message) bool {
-	if !w.Claim(m.id) {
+	if !w.Claim(position.Seen{ID: m.id}) {
 		return false
 	}
 	w.batch = append(w.batch, position.Seen{ID: m.id, TS: m.ts})
@@ -383,7 +383,7 @@ func (w *world) read(window position.Window) {
 		for range 1 + w.random.IntN(2) { // the archive repeats records
 			read.Records++
 			switch {
-			case !w.Claim(m.id):
+			case !w.Claim(position.Seen{ID: m.id}):
 			case !w.Missed(m.ts):
 				w.Release(m.id)
 			default:

@@ -23,6 +23,8 @@ const clockSlack = 3 * time.Second
 type Options struct {
 	// Cluster and Stream name what the position is of. A stored position of another one is foreign.
 	Cluster, Stream string
+	// FormerIDs: versions before this one have given the stream's records other identities; see [Seen].
+	FormerIDs bool
 	// Token tells the token of the live sessions from others, and nothing more of it; empty: not known.
 	Token string
 	// Stored: there is storage. Nothing is known of what it has before Load.
@@ -104,10 +106,10 @@ func New(options Options) *Position {
 
 // Claim says whether a record is new: neither remembered as delivered nor on its way. A new one counts as on its way
 // until it is accepted or released.
-func (p *Position) Claim(id uint64) bool {
+func (p *Position) Claim(r Seen) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return !p.index.has(id) && p.claimed.add(id)
+	return !p.index.has(r) && p.claimed.add(r.ID)
 }
 
 // Missed says whether a record from the archive can be one that was missed; Claim says whether it is new. Where identities
@@ -134,11 +136,7 @@ func (p *Position) Accepted(records []Seen, live bool, now time.Time) {
 	defer p.mu.Unlock()
 	for _, r := range records {
 		p.claimed.remove(r.ID)
-		e := entry{id: r.ID, accepted: seconds(now)}
-		if !r.TS.IsZero() {
-			e.ts = seconds(r.TS)
-		}
-		p.index.add(e)
+		p.index.add(entry{id: r.ID, accepted: seconds(now), ts: tsSeconds(r.TS)})
 		if live {
 			p.proof.record(r.TS)
 		}
@@ -454,6 +452,14 @@ func (p *Position) Stats() Stats {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return Stats{Identities: p.index.size(), Saved: p.saved}
+}
+
+// tsSeconds are those of a record's `ts`, 0 if it has none.
+func tsSeconds(ts time.Time) uint32 {
+	if ts.IsZero() {
+		return 0
+	}
+	return seconds(ts)
 }
 
 // seconds are those since 1970, within what an entry can hold.

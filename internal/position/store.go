@@ -13,8 +13,12 @@ import (
 	"go.opentelemetry.io/collector/extension/xextension/storage"
 )
 
-// version of the stored form. A head of another version is foreign.
-const version = 1
+const (
+	// version of the stored form. A head of another version is foreign, but for those of firstVersion.
+	version = 2
+	// firstVersion does not say which identities are former ones: all are, of a stream that has any.
+	firstVersion = 1
+)
 
 // headKey holds the head; chunkKey an identities' chunk. Heads that could not be used are kept under asideKey.
 const headKey = "position"
@@ -50,6 +54,8 @@ type storedHead struct {
 	First   uint64 `json:"first_chunk"`
 	Next    uint64 `json:"next_chunk"`
 	Horizon uint32 `json:"horizon,omitempty"`
+	// Former is the place before which entries have former identities.
+	Former uint64 `json:"former,omitempty"`
 }
 
 // Loaded is what storage brought.
@@ -113,12 +119,15 @@ func (p *Position) decodeHead(data []byte) (*storedHead, error) {
 		return nil, fmt.Errorf("not a position: %w", err)
 	}
 	switch {
-	case stored.Version != version:
+	case stored.Version != version && stored.Version != firstVersion:
 		return nil, fmt.Errorf("version %d, not %d", stored.Version, version)
 	case stored.Cluster != p.options.Cluster || stored.Stream != p.options.Stream:
 		return nil, fmt.Errorf("it is of cluster %q, stream %q, not %q, %q", stored.Cluster, stored.Stream, p.options.Cluster, p.options.Stream)
 	case stored.Next < stored.First || stored.Next-stored.First > 1<<24:
 		return nil, errors.New("its chunks make no sense")
+	}
+	if stored.Version == firstVersion && p.options.FormerIDs {
+		stored.Former = stored.Next * chunkEntries
 	}
 	return &stored, nil
 }
@@ -132,6 +141,7 @@ func loadIndex(ctx context.Context, client storage.Client, stored *storedHead) (
 	x = newIndex()
 	x.next = stored.Next
 	x.horizon = stored.Horizon
+	x.former = stored.Former
 	for first := stored.First; first < stored.Next; first += loadBatch {
 		var operations []*storage.Operation
 		for number := first; number < min(first+loadBatch, stored.Next); number++ {
@@ -149,6 +159,7 @@ func loadIndex(ctx context.Context, client storage.Client, stored *storedHead) (
 			x.load(c)
 		}
 	}
+	x.former = min(x.former, x.end())
 	return x, broken, nil
 }
 
@@ -315,6 +326,7 @@ func (p *Position) snapshot(now time.Time) ([]*storage.Operation, func(), error)
 		SavedAt: now, Safe: p.safe, Suspect: p.suspect, Life: p.life, Accepted: p.accepted, Clean: p.clean, Flushed: p.flushed, Token: p.token,
 		Gaps: p.gaps.open, Hours: p.gaps.hours, Late: p.gaps.late,
 		First: p.index.next, Next: p.index.next, Horizon: p.index.horizon,
+		Former: p.index.former,
 	}
 	if p.options.Unflushed == 0 {
 		stored.Flushed = p.index.end()

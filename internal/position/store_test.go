@@ -60,7 +60,7 @@ func TestSave_storedForm(t *testing.T) {
 	s.save()
 
 	assert.JSONEq(t, `{
-		"version": 1, "cluster": "example_cluster", "stream": "message",
+		"version": 2, "cluster": "example_cluster", "stream": "message",
 		"saved_at": "2026-01-12T12:20:00Z", "safe": "2026-01-12T12:20:00Z", "life": "2026-01-12T12:20:00Z",
 		"accepted": "2026-01-12T12:02:00Z", "clean": false, "flushed": 2,
 		"doubt": {"from": "2026-01-12T12:15:00Z", "to": "2026-01-12T12:21:00Z"},
@@ -182,7 +182,7 @@ func TestSave_whileRecordsAreAccepted(t *testing.T) {
 				records := make([]position.Seen, 100)
 				for j := range records {
 					id := uint64(i)<<32 | uint64(round*100+j+1)
-					if !assert.True(t, s.Claim(id)) {
+					if !assert.True(t, s.Claim(position.Seen{ID: id})) {
 						return
 					}
 					records[j] = position.Seen{ID: id, TS: at(12, 1)}
@@ -411,8 +411,8 @@ func TestLoad_setsAsideWhatIsNotUsable(t *testing.T) {
 		"no JSON":         {[]byte("\x00\xff"), "not a position"},
 		"nothing":         {[]byte{}, "not a position"},
 		"half of it":      {stored(func(map[string]any) {})[:100], "not a position"},
-		"newer":           {stored(func(h map[string]any) { h["version"] = 2 }), "version 2, not 1"},
-		"of no version":   {[]byte(`{}`), "version 0, not 1"},
+		"newer":           {stored(func(h map[string]any) { h["version"] = 3 }), "version 3, not 2"},
+		"of no version":   {[]byte(`{}`), "version 0, not 2"},
 		"another cluster": {stored(func(h map[string]any) { h["cluster"] = "other" }), `it is of cluster "other", stream "message"`},
 		"another stream":  {stored(func(h map[string]any) { h["stream"] = "maillog" }), `it is of cluster "example_cluster", stream "maillog"`},
 		"chunks backward": {stored(func(h map[string]any) { h["first_chunk"] = 9 }), "its chunks make no sense"},

@@ -29,6 +29,11 @@
 // last of several wins. It is unset where there is none, where it is not understood, and on records that are
 // [InvalidJSON]. A [Truncated] record has the `ts` that stands in full before the cut.
 //
+// # The identity
+//
+// Message and audit records are known by `guid` and the instant in `ts`, maillog records by `id` and that instant: lines
+// of different times can have one `id`. A record without one of the two, or with a problem, is known by its bytes.
+//
 // # From records to logs
 //
 // [Format] says how records look as pdata: the body as text or as a map, the attributes that a SIEM looks for on the

@@ -15,19 +15,35 @@ const (
 	kindID   = 'i'
 )
 
-// identity is 64 bits of hash, the same in every process: of `guid` and the instant in `ts` for message and audit, of
-// `id` for maillog. Anything else is known by its bytes alone. Among two million records, the chance that a new one
-// has the identity of another is one in ten million million.
-func identity(t podlog.EventType, r *Record, o *object) uint64 {
-	if r.Problem == "" {
-		switch guid, id := o.fields[fieldGUID], o.fields[fieldID]; {
-		case t == podlog.Maillog && id != "":
-			return hashID(kindID, unescape(id), 0)
-		case t != podlog.Maillog && guid != "" && r.Timestamp != 0:
-			return hashID(kindGUID, unescape(guid), uint64(r.Timestamp))
-		}
+// identify sets the identity of a record: 64 bits of hash, the same in every process. Message and audit are hashed by
+// `guid` and the instant in `ts`, maillog by `id` and that instant. Anything else is known by its bytes alone. Among two
+// million records, the chance that a new one has the identity of another is one in ten million million.
+func (r *Record) identify(t podlog.EventType, o *object) {
+	kind, name := byte(kindGUID), o.fields[fieldGUID]
+	if t == podlog.Maillog {
+		kind, name = kindID, o.fields[fieldID]
 	}
-	return hashOf(r.Body)
+	if r.Problem != "" || name == "" {
+		r.identifyByBytes(t)
+		return
+	}
+	name = unescape(name)
+	if r.Timestamp != 0 {
+		r.ID = hashID(kind, name, uint64(r.Timestamp))
+	} else {
+		r.ID = hashOf(r.Body)
+	}
+	if t == podlog.Maillog {
+		r.FormerID = hashID(kind, name, 0)
+	}
+}
+
+// identifyByBytes sets the identity of a record that has no name.
+func (r *Record) identifyByBytes(t podlog.EventType) {
+	r.ID = hashOf(r.Body)
+	if t == podlog.Maillog {
+		r.FormerID = r.ID
+	}
 }
 
 // hashID hashes what the service calls a record by. It makes those names itself, so a fast hash will do.

@@ -21,8 +21,11 @@ type Record struct {
 	// empty; otherwise it can be anything, also invalid UTF-8.
 	Body string
 	// ID is the record's identity: the same for every copy of the record that the service sends, in live sessions and
-	// from the archive. The package comment says how it comes about.
+	// from the archive. The package comment says what makes it.
 	ID uint64
+	// FormerID is the identity that earlier versions gave a maillog record: that of its `id` alone, whatever its `ts`. It
+	// is 0 for the other event types, whose identities are as they always were.
+	FormerID uint64
 	// Timestamp is the instant in `ts`, 0 if there is none.
 	Timestamp pcommon.Timestamp
 	// Observed is when the frame was read.

@@ -154,14 +154,14 @@ func (f *frameText) record(body string, isObject bool, o object) Record {
 	} else {
 		r.Problem = InvalidJSON
 	}
-	r.ID = identity(f.eventType, &r, &o)
+	r.identify(f.eventType, &o)
 	return r
 }
 
 // truncate marks a record as the last piece of a frame that was cut.
 func (f *frameText) truncate(r *Record) {
 	r.Problem = Truncated
-	r.ID = hashOf(r.Body)
+	r.identifyByBytes(f.eventType)
 	r.Timestamp = 0
 	if text := trimCutRune(r.Body); utf8.ValidString(text) {
 		r.Body = text

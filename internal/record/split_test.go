@@ -208,7 +208,7 @@ func anonymous(t *testing.T, records []Record) []Record {
 	t.Helper()
 	for i := range records {
 		assert.NotZero(t, records[i].ID, records[i].Body)
-		records[i].ID = 0
+		records[i].ID, records[i].FormerID = 0, 0
 	}
 	return records
 }

@@ -82,6 +82,7 @@ func newAssembly(set *streamSettings, t podlog.EventType, stored bool) *assembly
 		position: position.New(position.Options{
 			Cluster:      s.config.ClusterID,
 			Stream:       string(t),
+			FormerIDs:    t == podlog.Maillog,
 			Token:        tokenMark(s.config.APISecret),
 			Stored:       stored,
 			ServerMemory: s.config.Backfill.ServerMemory,

@@ -375,7 +375,7 @@ func TestFill_whatWasNotMissedIsNotClaimed(t *testing.T) {
 		require.False(t, where.Missed(r.Timestamp.AsTime()))
 		require.NoError(t, in.take(frame, now, false))
 		assert.Zero(t, in.fresh)
-		assert.True(t, where.Claim(r.ID))
+		assert.True(t, where.Claim(seenOf(&r)))
 	})
 }
 

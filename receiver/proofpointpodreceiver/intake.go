@@ -98,7 +98,7 @@ func (in *intake) sift(from int) []record.Record {
 	records, kept := in.batch.records, from
 	for i := from; i < len(records); i++ {
 		r := &records[i]
-		if in.archive && !in.position.Missed(serviceTime(r)) || !in.position.Claim(r.ID) {
+		if in.archive && !in.position.Missed(serviceTime(r)) || !in.position.Claim(seenOf(r)) {
 			continue
 		}
 		if kept < i {
@@ -196,9 +196,14 @@ func (in *intake) begin() { in.tally = tally{} }
 // seen appends what the position remembers of records.
 func seen(list []position.Seen, records []record.Record) []position.Seen {
 	for i := range records {
-		list = append(list, position.Seen{ID: records[i].ID, TS: serviceTime(&records[i])})
+		list = append(list, seenOf(&records[i]))
 	}
 	return list
+}
+
+// seenOf is what the position needs to know of a record.
+func seenOf(r *record.Record) position.Seen {
+	return position.Seen{ID: r.ID, FormerID: r.FormerID, TS: serviceTime(r)}
 }
 
 // serviceTime is the record's `ts`, zero if it has none.
