@@ -25,8 +25,8 @@ type Options struct {
 	Cluster, Stream string
 	// FormerIDs: versions before this one have given the stream's records other identities; see [Seen].
 	FormerIDs bool
-	// Token tells the token of the live sessions from others, and nothing more of it; empty: not known.
-	Token string
+	// Token is the token of the live sessions; nil: it is not known.
+	Token Token
 	// Stored: there is storage. Nothing is known of what it has before Load.
 	Stored bool
 	// Since is how far back the first start of all reads; zero: not at all.
@@ -45,6 +45,15 @@ type Options struct {
 	// Remember is how long identities are remembered, and MaxEntries how many.
 	Remember   time.Duration
 	MaxEntries int
+}
+
+// Token is a token of the service that can be recognised by its digest.
+type Token interface {
+	// Digest says nothing of the token but whether it is the same as another, to which that must be compared by Matches. It
+	// is stored.
+	Digest() string
+	// Matches says whether a digest is of this token.
+	Matches(digest string) bool
 }
 
 // Position is where one stream stands. All methods are safe for concurrent use; none but Load and Save does I/O.
@@ -87,7 +96,7 @@ type head struct {
 	// clean: the process has ended in order, so that what it accepted is not in memory any more. From Load on it has
 	// not, and that has to be saved before it accepts anything.
 	clean bool
-	// token is [Options.Token] of the newest session; empty: not known.
+	// token is the digest of [Options.Token] of the newest session; empty: not known.
 	token string
 	// doubt is a pause of the live session of which it is not known whether its records come by themselves; zero: none.
 	doubt Gap
@@ -259,8 +268,8 @@ func (p *Position) Begin(now time.Time) Opened {
 	} else {
 		p.proof.end = time.Time{}
 	}
-	if p.options.Token != "" {
-		p.token = p.options.Token
+	if p.options.Token != nil {
+		p.token = p.options.Token.Digest()
 	}
 	p.clean = false
 	p.life = now
@@ -268,10 +277,10 @@ func (p *Position) Begin(now time.Time) Opened {
 	return opened
 }
 
-// anotherToken says whether the session before was opened with another token. The service keeps a place for each, and
-// what it sends first to one that it has kept none for is not known.
+// anotherToken says whether the session before was opened with another token, by its digest. The service keeps a place
+// for each, and what it sends first to one that it has kept none for is not known.
 func (p *Position) anotherToken(before string) bool {
-	return before != "" && p.options.Token != "" && before != p.options.Token
+	return before != "" && p.options.Token != nil && !p.options.Token.Matches(before)
 }
 
 // patience is how long after the last sign of life the service is trusted to remember: its memory, less a tenth.

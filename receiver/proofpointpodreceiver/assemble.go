@@ -83,7 +83,7 @@ func newAssembly(set *streamSettings, t podlog.EventType, stored bool) *assembly
 			Cluster:      s.config.ClusterID,
 			Stream:       string(t),
 			FormerIDs:    t == podlog.Maillog,
-			Token:        tokenMark(s.config.APISecret),
+			Token:        newToken(s.config.APISecret),
 			Stored:       stored,
 			ServerMemory: s.config.Backfill.ServerMemory,
 			ArchiveDelay: s.config.Backfill.ArchiveDelay,

@@ -1,6 +1,8 @@
 package proofpointpodreceiver
 
 import (
+	"crypto/hmac"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
@@ -10,6 +12,8 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/config/configopaque"
+
+	"github.com/proofpointpod/otelcol/internal/position"
 )
 
 // maxExpiry is the last moment that is believed: the year 9999 is the last that RFC 3339 can write.
@@ -39,13 +43,42 @@ func tokenExpiry(header http.Header) time.Time {
 	return time.Unix(int64(*claims.Expires), 0).UTC()
 }
 
-// tokenMark tells a token from others, and is fit to be saved: it is the beginning of a hash, from which no token can be
-// had. Empty: there is none in the configuration. An authenticator's token is another one from time to time, so that it
-// would tell nothing.
-func tokenMark(secret configopaque.String) string {
+// digestBytes is how long a token's digest and its key are.
+const digestBytes = 16
+
+// token is the token in the configuration, as a [position.Token].
+type token struct{ secret configopaque.String }
+
+// newToken returns the token of the live sessions, nil if none is in the configuration. An authenticator's is another one
+// from time to time, so that a digest of it would say nothing.
+func newToken(secret configopaque.String) position.Token {
 	if secret == "" {
-		return ""
+		return nil
 	}
-	sum := sha256.Sum256([]byte(secret))
-	return hex.EncodeToString(sum[:8])
+	return token{secret}
+}
+
+// Digest implements [position.Token]: an HMAC and its key, which is random. So the digests of one token differ from
+// storage to storage, and nobody can look a token up by them.
+func (t token) Digest() string {
+	key := make([]byte, digestBytes)
+	_, _ = rand.Read(key) // it never fails
+	return hex.EncodeToString(key) + ":" + hex.EncodeToString(t.sum(key))
+}
+
+// Matches implements [position.Token]. Versions before this one have stored a plain hash, which counts as well.
+func (t token) Matches(digest string) bool {
+	keyText, sumText, keyed := strings.Cut(digest, ":")
+	if !keyed {
+		plain := sha256.Sum256([]byte(t.secret))
+		return digest == hex.EncodeToString(plain[:8])
+	}
+	key, err := hex.DecodeString(keyText)
+	return err == nil && sumText == hex.EncodeToString(t.sum(key))
+}
+
+func (t token) sum(key []byte) []byte {
+	mac := hmac.New(sha256.New, key)
+	_, _ = mac.Write([]byte(t.secret)) // it never fails
+	return mac.Sum(nil)[:digestBytes]
 }

@@ -1,7 +1,9 @@
 package proofpointpodreceiver
 
 import (
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"fmt"
 	"net/http"
 	"testing"
@@ -112,11 +114,26 @@ func TestTelemetry_clockSkew(t *testing.T) {
 	})
 }
 
-func TestTokenMark_tellsTokensApartAndNothingElse(t *testing.T) {
-	mark := tokenMark(podsim.Token)
-	assert.Equal(t, mark, tokenMark(podsim.Token))
-	assert.NotEqual(t, mark, tokenMark(secondToken))
-	assert.Len(t, mark, 16)
-	assert.NotContains(t, podsim.Token, mark)
-	assert.Empty(t, tokenMark(""), "an authenticator's is not known")
+func TestToken_isRecognisedByItsDigestOnly(t *testing.T) {
+	mine, other := newToken(podsim.Token), newToken(secondToken)
+	digest := mine.Digest()
+	assert.True(t, mine.Matches(digest))
+	assert.False(t, other.Matches(digest))
+	assert.NotEqual(t, digest, mine.Digest(), "each has a key of its own")
+	assert.NotContains(t, digest, formerDigest(podsim.Token), "nobody can look it up")
+	assert.Nil(t, newToken(""), "an authenticator's is not known")
+	for _, garbled := range []string{"", ":", "x:y", digest[:len(digest)-1], "00" + digest} {
+		assert.False(t, mine.Matches(garbled), garbled)
+	}
+}
+
+// formerDigest is what earlier versions have stored of a token.
+func formerDigest(token string) string {
+	sum := sha256.Sum256([]byte(token))
+	return hex.EncodeToString(sum[:8])
+}
+
+func TestToken_isRecognisedByTheDigestOfEarlierVersions(t *testing.T) {
+	assert.True(t, newToken(podsim.Token).Matches(formerDigest(podsim.Token)))
+	assert.False(t, newToken(podsim.Token).Matches(formerDigest(secondToken)))
 }

@@ -76,18 +76,24 @@ func (s *scenario) countLines() (lost, repeated int) {
 	return lost, repeated
 }
 
+// update puts storage there that an earlier version has written, as it left it after formerStory, and starts.
+func (s *scenario) update() {
+	s.t.Helper()
+	const client = "proofpointpod maillog"
+	data, err := os.ReadFile(formerStorage)
+	require.NoError(s.t, err)
+	var stored memstore.Store
+	require.NoError(s.t, json.Unmarshal(data, &stored))
+	require.Equal(s.t, slices.Sorted(maps.Keys(s.storage.stores[client])), slices.Sorted(maps.Keys(stored)))
+	s.storage.stores[client] = stored
+	s.start()
+	assert.Equal(s.t, 1, s.logged("position read"))
+}
+
 func TestUpdate_maillogIsKnownByItsFormerIdentity(t *testing.T) {
 	tenant(t, podsim.Options{}, func(s *scenario) { s.streams(podlog.Maillog) }, func(s *scenario) {
 		s.formerStory()
-		data, err := os.ReadFile(formerStorage)
-		require.NoError(t, err)
-		var stored memstore.Store
-		require.NoError(t, json.Unmarshal(data, &stored))
-		require.Equal(t, slices.Sorted(maps.Keys(s.storage.stores["proofpointpod maillog"])), slices.Sorted(maps.Keys(stored)))
-		s.storage.stores["proofpointpod maillog"] = stored
-
-		s.start()
-		assert.Equal(t, 1, s.logged("position read"))
+		s.update()
 		require.Len(t, s.gaps(), 1)
 		s.lines(5 * time.Minute)
 		s.fills(9)
@@ -95,5 +101,21 @@ func TestUpdate_maillogIsKnownByItsFormerIdentity(t *testing.T) {
 		assert.Zero(t, lost)
 		assert.Zero(t, repeated)
 		assert.Greater(t, s.source.streams[0].stream.metrics.totals.duplicates.Load(), int64(300), "the archive repeats them")
+	})
+}
+
+// Earlier versions have stored a plain hash of the token.
+func TestUpdate_sameTokenIsNotAnotherOne(t *testing.T) {
+	tenant(t, podsim.Options{}, func(s *scenario) { s.streams(podlog.Maillog) }, func(s *scenario) {
+		s.formerStory()
+		s.update()
+		stored := func() string { return string(s.storage.stores["proofpointpod maillog"]["position"]) }
+		require.Contains(t, stored(), formerDigest(podsim.Token))
+		for range 2 {
+			s.lines(time.Minute)
+			assert.NotContains(t, s.said(), "there is another token")
+			assert.NotContains(t, stored(), formerDigest(podsim.Token), "it is replaced")
+			s.restart()
+		}
 	})
 }
