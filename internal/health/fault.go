@@ -118,8 +118,6 @@ func adviceFor(err *podlog.Error, from Origin) string {
 		return "the proxy refuses the credentials, or wants some: check user and password in proxy_url (http://user:password@host:port, socks5://user:password@host:port) or in the environment's HTTPS_PROXY"
 	case podlog.ReasonProxy:
 		return "the proxy does not connect to the service: check proxy_url (or HTTPS_PROXY of the environment), and that the proxy may reach the endpoint's host and port"
-	case podlog.ReasonProxyURL:
-		return "write the proxy as http://host:port or socks5://host:port in proxy_url, or in HTTPS_PROXY of the environment"
 	case podlog.ReasonCertificate:
 		return "the service's certificate is not trusted: if a proxy or firewall inspects TLS, give its CA in tls.ca_file; check the host name in endpoint and the clock of this machine"
 	case podlog.ReasonClientCertificate:

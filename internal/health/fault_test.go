@@ -32,7 +32,6 @@ func TestOf_reasons(t *testing.T) {
 		{podlog.Error{Reason: podlog.ReasonProxy, Status: 403}, generic, "proxy_403", []string{"HTTP 403", "proxy_url"}},
 		{podlog.Error{Reason: podlog.ReasonProxy, Status: 429}, generic, "proxy_429", []string{"HTTP 429", "proxy_url"}},
 		{podlog.Error{Reason: podlog.ReasonProxy, Status: 503}, generic, "proxy_503", []string{"HTTP 503", "proxy_url"}},
-		{podlog.Error{Reason: podlog.ReasonProxyURL}, generic, "proxy_url", []string{"socks5://", "proxy_url"}},
 		{podlog.Error{Reason: podlog.ReasonProxyAuth}, generic, "proxy_auth", []string{"user and password", "proxy_url"}},
 		{podlog.Error{Reason: podlog.ReasonProxyAuth, Status: 407}, generic, "proxy_auth_407", []string{"user and password", "proxy_url"}},
 		{podlog.Error{Reason: podlog.ReasonTLS}, generic, "tls", []string{"wss://"}},

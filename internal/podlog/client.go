@@ -34,9 +34,8 @@ type Client struct {
 	Header http.Header
 	// TLS configures wss. nil: the platform's certificate authorities.
 	TLS *tls.Config
-	// Proxy returns the proxy for a URL whose scheme is http or https, nil for none. The proxy's own scheme is http
-	// or socks5. A nil Proxy: none.
-	Proxy func(*url.URL) (*url.URL, error)
+	// Proxy is the proxy that sessions go through; its scheme is http or socks5. nil: none.
+	Proxy *url.URL
 	// HandshakeTimeout bounds a whole attempt: name lookup, dial, proxy, TLS and WebSocket handshake.
 	HandshakeTimeout time.Duration
 	Keepalive        Keepalive

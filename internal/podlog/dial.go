@@ -24,19 +24,12 @@ func (c *connection) abort() { _ = c.wire.Close() }
 
 // connect dials the service, through the proxy if there is one, and secures the connection. ctx ends every step.
 func (c *Client) connect(ctx context.Context) (*connection, error) {
-	through, err := c.proxyURL()
-	if err != nil {
-		return nil, err
-	}
 	target := hostPort(c.Endpoint)
 	first := target
-	if through != nil {
-		if err := checkProxy(through); err != nil {
-			return nil, err
-		}
-		first = hostPort(through)
+	if c.Proxy != nil {
+		first = hostPort(c.Proxy)
 	}
-	w, err := c.dialWire(ctx, first, through != nil)
+	w, err := c.dialWire(ctx, first, c.Proxy != nil)
 	if err != nil {
 		return nil, err
 	}
@@ -45,8 +38,8 @@ func (c *Client) connect(ctx context.Context) (*connection, error) {
 	stop := context.AfterFunc(ctx, conn.abort)
 	defer stop()
 
-	if through != nil {
-		if conn.top, err = tunnel(ctx, w, through, target); err != nil {
+	if c.Proxy != nil {
+		if conn.top, err = tunnel(ctx, w, c.Proxy, target); err != nil {
 			conn.abort()
 			return nil, err
 		}
@@ -58,21 +51,6 @@ func (c *Client) connect(ctx context.Context) (*connection, error) {
 		}
 	}
 	return conn, nil
-}
-
-func (c *Client) proxyURL() (*url.URL, error) {
-	if c.Proxy == nil {
-		return nil, nil
-	}
-	// The rules for proxies know http and https, not ws and wss.
-	asked := *c.Endpoint
-	asked.Scheme = strings.Replace(asked.Scheme, "ws", "http", 1)
-	through, err := c.Proxy(&asked)
-	if err != nil {
-		// The cause would repeat the URL with its password.
-		return nil, &Error{Op: "finding the proxy: the proxy of the environment is not a URL", Reason: ReasonProxyURL}
-	}
-	return through, nil
 }
 
 func (c *Client) dialWire(ctx context.Context, address string, isProxy bool) (*wire, error) {
@@ -164,7 +142,7 @@ func usualPort(scheme string) string {
 	switch scheme {
 	case "wss", "https":
 		return "443"
-	case "socks5", "socks5h":
+	case "socks5":
 		return "1080"
 	}
 	return "80"

@@ -26,8 +26,6 @@ const (
 	ReasonProxy Reason = "proxy"
 	// ReasonProxyAuth: the proxy wants (other) credentials.
 	ReasonProxyAuth Reason = "proxy_auth"
-	// ReasonProxyURL: the proxy's URL can't be used.
-	ReasonProxyURL Reason = "proxy_url"
 	// ReasonTLS: the TLS handshake failed, but not for a certificate.
 	ReasonTLS Reason = "tls"
 	// ReasonCertificate: the service's certificate is not trusted.

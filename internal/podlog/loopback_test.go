@@ -89,7 +89,7 @@ func TestClient_collectsOverRealTCPThroughAProxy(t *testing.T) {
 		_, _ = io.Copy(conn, onward)
 	})
 	through := &url.URL{Scheme: "http", Host: listener.Addr().String()}
-	client.Proxy = func(*url.URL) (*url.URL, error) { return through, nil }
+	client.Proxy = through
 	collectOne(t, service, client)
 	proxy.Wait()
 }

@@ -109,7 +109,7 @@ func (w *world) through(proxy string) {
 	w.t.Helper()
 	u, err := url.Parse(proxy)
 	require.NoError(w.t, err)
-	w.client.Proxy = func(*url.URL) (*url.URL, error) { return u, nil }
+	w.client.Proxy = u
 }
 
 // serve plays the other end of the next connection. The connection is closed at the end of the script.

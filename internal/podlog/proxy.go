@@ -25,25 +25,8 @@ func tunnel(ctx context.Context, conn net.Conn, through *url.URL, target string)
 	return socksTunnel(ctx, conn, through, target)
 }
 
-// checkProxy says whether the proxy is one that we can speak to.
-func checkProxy(through *url.URL) error {
-	switch through.Scheme {
-	case "http", "socks5", "socks5h":
-		return nil
-	}
-	return &Error{
-		Op:     "connecting through the proxy " + shown(through),
-		Reason: ReasonProxyURL,
-		Err:    fmt.Errorf("a proxy's scheme is http or socks5, not %q", through.Scheme),
-	}
-}
-
 // shown is a proxy's URL as it may be printed: without user and password, either of which can be a key.
-func shown(through *url.URL) string {
-	bare := *through
-	bare.User = nil
-	return bare.String()
-}
+func shown(through *url.URL) string { return through.Scheme + "://" + through.Host }
 
 // connectTunnel is HTTP's CONNECT (RFC 9110, 9.3.6).
 func connectTunnel(ctx context.Context, conn net.Conn, through *url.URL, target string) error {

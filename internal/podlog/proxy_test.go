@@ -3,9 +3,7 @@ package podlog_test
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"io"
-	"net/url"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -125,31 +123,6 @@ func TestClient_takesNoBodyFromAProxyThatConnects(t *testing.T) {
 	}
 }
 
-func TestClient_asksForTheProxyOfAnHTTPURL(t *testing.T) {
-	for scheme, want := range map[string]string{"ws": "http", "wss": "https"} {
-		t.Run(scheme, func(t *testing.T) {
-			play(t, func(w *world) {
-				w.client.Endpoint.Scheme = scheme
-				w.client.Proxy = func(u *url.URL) (*url.URL, error) {
-					assert.Equal(w.t, want+"://"+host+"/v1/stream", u.String())
-					return nil, errors.New(`parse "http://user:word@:x": invalid port`)
-				}
-				failed := w.try(context.Background())
-				assert.Equal(w.t, podlog.ReasonProxyURL, failed.Reason)
-				assert.NotContains(w.t, failed.Error(), "word", "the password of the environment's proxy")
-			})
-		})
-	}
-}
-
-func TestClient_dialsTheServiceWhereThereIsNoProxy(t *testing.T) {
-	playTLS(t, func(w *world) {
-		w.client.Proxy = func(*url.URL) (*url.URL, error) { return nil, nil }
-		w.serve(w.serveOne)
-		w.receiveOne()
-	})
-}
-
 func TestClient_saysWhyAnHTTPProxyDoesNotConnect(t *testing.T) {
 	const credentials = "dXNlcjpwYXNzd29yZA=="
 	for name, test := range map[string]struct {
@@ -204,20 +177,16 @@ func TestClient_saysWhyAnHTTPProxyDoesNotConnect(t *testing.T) {
 }
 
 func TestClient_goesThroughASOCKSProxy(t *testing.T) {
-	for _, scheme := range []string{"socks5", "socks5h"} {
-		t.Run(scheme, func(t *testing.T) {
-			playTLS(t, func(w *world) {
-				w.through(scheme + "://proxy.test")
-				w.serve(func(p *peer) {
-					assert.Equal(w.t, "\x00", p.socksGreeting(), "no authentication")
-					p.say("\x05\x00")
-					assert.Equal(w.t, host, p.socksConnect(0), "the proxy looks the name up")
-					w.serveOne(p)
-				})
-				w.receiveOne()
-			})
+	playTLS(t, func(w *world) {
+		w.through("socks5://proxy.test")
+		w.serve(func(p *peer) {
+			assert.Equal(w.t, "\x00", p.socksGreeting(), "no authentication")
+			p.say("\x05\x00")
+			assert.Equal(w.t, host, p.socksConnect(0), "the proxy looks the name up")
+			w.serveOne(p)
 		})
-	}
+		w.receiveOne()
+	})
 }
 
 func TestClient_goesThroughASOCKSProxyWithAPassword(t *testing.T) {
@@ -258,14 +227,4 @@ func TestClient_saysWhyASOCKSProxyDoesNotConnect(t *testing.T) {
 			})
 		})
 	}
-}
-
-func TestClient_refusesOtherProxies(t *testing.T) {
-	playTLS(t, func(w *world) {
-		w.through("https://user:word@proxy.test")
-		failed := w.try(context.Background())
-		assert.Equal(w.t, podlog.ReasonProxyURL, failed.Reason)
-		assert.EqualError(w.t, failed,
-			`connecting through the proxy https://proxy.test: a proxy's scheme is http or socks5, not "https"`)
-	})
 }

@@ -4,10 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"net/url"
 	"runtime"
-
-	"golang.org/x/net/http/httpproxy"
 
 	"github.com/proofpointpod/otelcol/internal/podlog"
 	"github.com/proofpointpod/otelcol/receiver/proofpointpodreceiver/internal/metadata"
@@ -19,13 +16,9 @@ func (s *source) newClient(ctx context.Context) (*podlog.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	through, err := s.config.parsedProxyURL()
+	proxy, err := s.config.proxy()
 	if err != nil {
 		return nil, err
-	}
-	proxy := httpproxy.FromEnvironment().ProxyFunc()
-	if through != nil {
-		proxy = func(*url.URL) (*url.URL, error) { return through, nil }
 	}
 	client := &podlog.Client{
 		Endpoint:         endpoint,

@@ -2,7 +2,6 @@ package proofpointpodreceiver
 
 import (
 	"errors"
-	"fmt"
 	"net/url"
 	"strings"
 	"time"
@@ -187,20 +186,6 @@ func (cfg *Config) parsedEndpoint() (*url.URL, error) {
 	if err != nil {
 		// The parser's error quotes the URL, in which someone may have put a password.
 		return nil, errors.New("endpoint: not a URL; write wss://host:port/path")
-	}
-	return u, nil
-}
-
-// parsedProxyURL is ProxyURL as a URL, nil where the environment decides. It does not fail after Validate.
-// What it returns may hold a password.
-func (cfg *Config) parsedProxyURL() (*url.URL, error) {
-	if cfg.ProxyURL == "" {
-		return nil, nil
-	}
-	u, err := url.Parse(string(cfg.ProxyURL))
-	if err != nil {
-		// The parser's error quotes parts of the URL, the password possibly among them.
-		return nil, fmt.Errorf("proxy_url: not a URL; %s", proxyURLForm)
 	}
 	return u, nil
 }

@@ -96,9 +96,10 @@ func TestConfig_minimal(t *testing.T) {
 	endpoint, err := cfg.parsedEndpoint()
 	require.NoError(t, err)
 	assert.Equal(t, "wss://logstream.proofpoint.com:443/v1/stream", endpoint.String())
-	proxy, err := cfg.parsedProxyURL()
+	t.Setenv("HTTPS_PROXY", "http://proxy:3128")
+	proxy, err := cfg.proxy()
 	require.NoError(t, err)
-	assert.Nil(t, proxy, "the environment decides")
+	assert.Equal(t, "http://proxy:3128", proxy.String(), "the environment decides")
 }
 
 func TestConfig_everyKey(t *testing.T) {
@@ -159,7 +160,7 @@ func TestConfig_everyKey(t *testing.T) {
 	endpoint, err := cfg.parsedEndpoint()
 	require.NoError(t, err)
 	assert.Equal(t, "wss://[::1]:8443/gateway/v1/stream?tenant=7", endpoint.String())
-	proxy, err := cfg.parsedProxyURL()
+	proxy, err := cfg.proxy()
 	require.NoError(t, err)
 	assert.Equal(t, "proxy.example.com:1080", proxy.Host)
 }

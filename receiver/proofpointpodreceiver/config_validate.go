@@ -16,9 +16,6 @@ import (
 	"github.com/proofpointpod/otelcol/internal/podlog"
 )
 
-const proxyURLForm = "write http://host:port or socks5://host:port, with user:password@ before the host where the proxy " +
-	"wants it, and characters such as / or @ in these as %2F or %40"
-
 const (
 	quotesStay   = "are taken for a part of it; remove them where it comes from, an env file, say"
 	variableForm = "write ${env:NAME} for its value"
@@ -36,7 +33,7 @@ func (cfg *Config) Validate() error {
 		oneOf("siem_metadata", cfg.SIEMMetadata, siemMetadataRecord, siemMetadataResource),
 		oneOf("body", cfg.Body, bodyText, bodyMap),
 		cfg.validateEndpoint(),
-		cfg.validateProxyURL(),
+		cfg.validateProxy(),
 		cfg.validateHeaders(),
 		validDuration("handshake_timeout", cfg.HandshakeTimeout, "30s"),
 		validDuration("keepalive.interval", cfg.Keepalive.Interval, "2m"),
@@ -199,25 +196,6 @@ func validateQuery(rawQuery string) error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-func (cfg *Config) validateProxyURL() error {
-	u, err := cfg.parsedProxyURL()
-	if err != nil || u == nil {
-		return err
-	}
-	// None of these quotes the URL: where it is written wrongly, a password can be in any part of it.
-	switch {
-	case u.Scheme != "http" && u.Scheme != "socks5":
-		return fmt.Errorf("proxy_url: must be a URL that begins with http:// or socks5://; %s", proxyURLForm)
-	case u.Hostname() == "":
-		return fmt.Errorf("proxy_url: names no host; %s", proxyURLForm)
-	case !validPort(u.Port()):
-		return errors.New("proxy_url: the port must be from 1 to 65535")
-	case strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":
-		return fmt.Errorf("proxy_url: nothing may follow the port; %s", proxyURLForm)
-	}
-	return nil
 }
 
 func (cfg *Config) validateHeaders() error {
