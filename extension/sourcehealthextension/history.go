@@ -50,6 +50,7 @@ type history struct {
 	mu      sync.Mutex
 	events  []*eventView
 	version uint64 // of the newest change
+	news    uint64 // of the newest change that is more than a repeat
 }
 
 func newHistory(limit int) *history { return &history{limit: limit} }
@@ -113,7 +114,7 @@ func (h *history) observe(reports []health.Report, gone bool, now time.Time) {
 		switch {
 		case told && (repeat.Count != v.Count || !repeat.LastTime.Equal(v.LastTime)):
 			v.Count, v.LastTime = repeat.Count, repeat.LastTime
-			h.touch(v)
+			h.stamp(v)
 		case told || !v.past:
 		case collects(reports, v):
 			h.resolve(v, now, "over after a restart or reload")
@@ -140,8 +141,9 @@ func collects(reports []health.Report, v *eventView) bool {
 	return false
 }
 
-// restore puts events of an earlier process before those of this one, which resolve what they tell anew.
-func (h *history) restore(old []eventView) {
+// restore puts events of an earlier process before those of this one, which resolve what they tell anew. It returns the
+// versions of those that it has not changed, by eventId.
+func (h *history) restore(old []eventView) map[string]uint64 {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	known := map[string]bool{}
@@ -149,6 +151,7 @@ func (h *history) restore(old []eventView) {
 		known[v.EventID] = true
 	}
 	added := make([]*eventView, 0, len(old)+len(h.events))
+	unchanged := map[string]uint64{}
 	for i := range old {
 		if v := &old[i]; !known[v.EventID] {
 			v.past = true
@@ -157,11 +160,14 @@ func (h *history) restore(old []eventView) {
 			later := slices.IndexFunc(h.events, func(now *eventView) bool { return sameTracker(v.Event, now.Event) })
 			if v.State == stateOpen && later >= 0 {
 				h.resolve(v, h.events[later].EventTime, toldAnew)
+				continue
 			}
+			unchanged[v.EventID] = v.version
 		}
 	}
 	h.events = append(added, h.events...)
 	h.trim()
+	return unchanged
 }
 
 // open lists the open events for which keep is true. The caller holds the lock.
@@ -186,7 +192,14 @@ func (h *history) resolve(v *eventView, at time.Time, why string) {
 	h.touch(v)
 }
 
+// touch notes a change of an event.
 func (h *history) touch(v *eventView) {
+	h.stamp(v)
+	h.news = h.version
+}
+
+// stamp gives an event a new version. The caller holds the lock.
+func (h *history) stamp(v *eventView) {
 	h.version++
 	v.version = h.version
 }
@@ -209,6 +222,13 @@ func (h *history) since(version uint64) ([]eventView, uint64) {
 		}
 	}
 	return list, h.version
+}
+
+// changes returns the version of the newest change, and of the newest one that is more than a repeat.
+func (h *history) changes() (version, news uint64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.version, h.news
 }
 
 // all lists every event, oldest first, and the version that this is.

@@ -1,6 +1,7 @@
 package sourcehealthextension
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -205,11 +206,11 @@ func TestKeeper_savesNowAndThen(t *testing.T) {
 		h.add(trouble("1", "collection"))
 		pass(saveInterval + time.Second)
 		synctest.Wait()
-		assert.Contains(t, string(stored.stored[eventsKey]), `"eventId":"1"`)
-		delete(stored.stored, eventsKey)
+		assert.Contains(t, stored.text(), `"eventId":"1"`)
+		stored.writes()
 		pass(time.Hour)
 		synctest.Wait()
-		assert.Empty(t, stored.stored, "there is nothing new to save")
+		assert.Zero(t, stored.writes(), "there is nothing new to save")
 	})
 }
 
@@ -232,12 +233,12 @@ func TestKeeper_storageThatFailsHurtsNobody(t *testing.T) {
 		all, _ := h.all()
 		require.Len(t, all, 2)
 		assert.Equal(t, []string{"0", "1"}, []string{all[0].EventID, all[1].EventID}, "what was stored comes first")
-		assert.Contains(t, string(stored.stored[eventsKey]), `"eventId":"1"`)
+		assert.Contains(t, stored.text(), `"eventId":"1"`)
 	})
 }
 
 func TestKeeper_setsAsideWhatItCannotRead(t *testing.T) {
-	for _, text := range []string{"garbage", `{"version":2,"events":[]}`} {
+	for _, text := range []string{"garbage", `{"version":3,"slots":1}`, `{"version":2,"slots":100000000}`} {
 		stored := newMemoryStorage(t)
 		stored.stored[eventsKey] = []byte(text)
 		p := startPage(t, host{stored}, in)
@@ -246,8 +247,115 @@ func TestKeeper_setsAsideWhatItCannotRead(t *testing.T) {
 		assert.Equal(t, 1, p.logs.FilterMessageSnippet("not readable").Len())
 		p.HealthEvent(trouble("1", "collection"))
 		require.NoError(t, p.Shutdown(t.Context()))
-		assert.Contains(t, string(stored.stored[eventsKey]), `"eventId":"1"`)
+		assert.Contains(t, stored.text(), `"eventId":"1"`)
 	}
+}
+
+// A damaged event costs itself, not the others.
+func TestKeeper_setsAsideTheOneEventThatItCannotRead(t *testing.T) {
+	stored := newMemoryStorage(t)
+	p := startPage(t, host{stored}, in)
+	for _, id := range []string{"1", "2", "3"} {
+		p.HealthEvent(warning(id, id))
+	}
+	require.NoError(t, p.Shutdown(t.Context()))
+	stored.stored[slotKey(1)] = []byte("garbage")
+
+	for _, warned := range []int{1, 0} {
+		p = startPage(t, host{stored}, in)
+		assert.Equal(t, []string{"3", "1"}, get[eventsAnswer](p, pathEvents).ids())
+		assert.Equal(t, "garbage\n", string(stored.stored[asideKey]))
+		assert.Equal(t, warned, p.logs.FilterMessageSnippet("not readable").Len())
+		require.NoError(t, p.Shutdown(t.Context()))
+	}
+}
+
+// What is stored by the version before is carried over.
+func TestKeeper_readsTheFormerForm(t *testing.T) {
+	stored := newMemoryStorage(t)
+	stored.stored[eventsKey] = []byte(`{"version":1,"events":[{"eventId":"1","state":"open"},{"eventId":"2"}]}`)
+	for range 2 {
+		p := startPage(t, host{stored}, in)
+		all := get[eventsAnswer](p, pathEvents)
+		assert.Equal(t, []string{"2", "1"}, all.ids())
+		assert.Equal(t, "open", all.Events[1].State)
+		require.NoError(t, p.Shutdown(t.Context()))
+		assert.Contains(t, string(stored.stored[eventsKey]), `"version":2`)
+	}
+}
+
+// A repeat costs one event a minute, however long the history is, and the last one is there after an orderly stop.
+func TestKeeper_writesOnlyWhatHasChanged(t *testing.T) {
+	const limit = 1000
+	synctest.Test(t, func(t *testing.T) {
+		stored := newMemoryStorage(t)
+		k, h := keeperOf(t, stored)
+		h.limit = limit
+		running, stop := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() { defer close(ended); k.run(running) }()
+		k.wait(t.Context())
+		for i := range limit {
+			h.add(warning(fmt.Sprint("w", i), fmt.Sprint("tracker", i)))
+		}
+		pass(saveInterval + time.Second)
+		one := stored.writes() / limit
+		require.Positive(t, one)
+
+		count := 1
+		repeat := func() {
+			count++
+			report := collecting(sourceID)
+			report.Repeats = map[string]health.RepeatReport{"w7": {Count: count, LastTime: time.Now()}}
+			h.observe([]health.Report{report}, false, time.Now())
+		}
+		for range 360 { // an hour
+			repeat()
+			pass(10 * time.Second)
+		}
+		assert.Less(t, stored.writes(), 61*2*one)
+		h.add(warning("new", "new"))
+		pass(saveInterval + time.Second)
+		assert.Less(t, stored.writes(), 4*one, "the new event takes the place of the oldest")
+
+		repeat()
+		stop()
+		<-ended
+		k.close(t.Context())
+		k, h = keeperOf(t, stored)
+		h.limit = limit
+		require.NoError(t, k.load(t.Context()))
+		all, _ := h.all()
+		require.Len(t, all, limit)
+		assert.Equal(t, []string{"w1", "w7", "new"}, []string{all[0].EventID, all[6].EventID, all[limit-1].EventID})
+		assert.Equal(t, count, all[6].Count, "nothing is lost at an orderly stop")
+		stored.writes()
+		require.NoError(t, k.save(t.Context()))
+		assert.Zero(t, stored.writes(), "what was just read is not written again")
+	})
+}
+
+// A history that is to be shorter leaves nothing of the longer one behind.
+func TestKeeper_removesWhatIsForgotten(t *testing.T) {
+	stored := newMemoryStorage(t)
+	k, h := keeperOf(t, stored)
+	for i := range 10 {
+		h.add(warning(fmt.Sprint("w", i), fmt.Sprint("tracker", i)))
+	}
+	require.NoError(t, k.load(t.Context()))
+	require.NoError(t, k.save(t.Context()))
+	h.limit = 3
+	h.add(warning("new", "new"))
+	require.NoError(t, k.save(t.Context()))
+	assert.Len(t, stored.stored, 1+3)
+	k.close(t.Context())
+
+	k, h = keeperOf(t, stored)
+	require.NoError(t, k.load(t.Context()))
+	all, _ := h.all()
+	require.Len(t, all, 3)
+	assert.Equal(t, []string{"w8", "w9", "new"}, []string{all[0].EventID, all[1].EventID, all[2].EventID})
+	k.close(t.Context())
 }
 
 func TestShutdown_doesNotWaitForStorageThatHangs(t *testing.T) {

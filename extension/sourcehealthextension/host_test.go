@@ -5,7 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -184,6 +187,7 @@ type memoryStorage struct {
 	mu      sync.Mutex
 	stored  map[string][]byte
 	open    bool
+	written int           // bytes, in all
 	failure error         // what every call answers; nil: they work
 	held    chan struct{} // reading and saving wait until it is closed; nil: they do not
 }
@@ -221,9 +225,14 @@ func (m *memoryStorage) Set(ctx context.Context, key string, value []byte) error
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.failure == nil {
-		m.stored[key] = value
+		m.set(key, value)
 	}
 	return errors.Join(m.failure, ctx.Err())
+}
+
+func (m *memoryStorage) set(key string, value []byte) {
+	m.stored[key] = value
+	m.written += len(key) + len(value)
 }
 
 // wait waits while the storage hangs. It does not hear of a context's end.
@@ -238,8 +247,44 @@ func (m *memoryStorage) wait() {
 
 func (m *memoryStorage) Delete(context.Context, string) error { return errors.ErrUnsupported }
 
-func (m *memoryStorage) Batch(context.Context, ...*storage.Operation) error {
-	return errors.ErrUnsupported
+func (m *memoryStorage) Batch(ctx context.Context, operations ...*storage.Operation) error {
+	m.wait()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.failure != nil {
+		return m.failure
+	}
+	for _, o := range operations {
+		switch o.Type {
+		case storage.Get:
+			o.Value = m.stored[o.Key]
+		case storage.Set:
+			m.set(o.Key, o.Value)
+		case storage.Delete:
+			delete(m.stored, o.Key)
+		}
+	}
+	return ctx.Err()
+}
+
+// text is all that is stored.
+func (m *memoryStorage) text() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var text strings.Builder
+	for _, key := range slices.Sorted(maps.Keys(m.stored)) {
+		text.Write(m.stored[key])
+	}
+	return text.String()
+}
+
+// writes returns how many bytes were written since it was asked last.
+func (m *memoryStorage) writes() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n := m.written
+	m.written = 0
+	return n
 }
 
 func (m *memoryStorage) Close(context.Context) error {

@@ -2,7 +2,6 @@ package sourcehealthextension
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -11,27 +10,17 @@ import (
 )
 
 const (
-	// saveInterval is how often health events are saved, if there is anything new.
+	// saveInterval is how often health events are saved, if any is new, or over.
 	saveInterval = 5 * time.Second
+	// repeatInterval is how often they are saved if nothing but how often the same went wrong has changed.
+	repeatInterval = time.Minute
 	// loadWait is how long Start waits for what is stored. Should it come later, it joins what has happened since.
 	loadWait = 2 * time.Second
 	// openRetry is how often storage that could not be opened or read is tried again.
 	openRetry = 30 * time.Second
-
-	// storedVersion is that of the stored form. Another one is foreign.
-	storedVersion = 1
-	eventsKey     = "health_events"
-	// asideKey is where events are kept that could not be read.
-	asideKey = "health_events.aside"
 )
 
-// storedEvents are the health events as they are stored.
-type storedEvents struct {
-	Version int         `json:"version"`
-	Events  []eventView `json:"events"`
-}
-
-// keeper keeps the history in storage. Storage that fails, or hangs, costs history after a restart, nothing else: it is
+// keeper keeps the history in storage. It writes only the events that have changed, one key each. Storage that fails, or hangs, costs history after a restart, nothing else: it is
 // logged once, and tried again. All of it belongs to the goroutine of run.
 type keeper struct {
 	open    func(context.Context) (storage.Client, error)
@@ -41,7 +30,9 @@ type keeper struct {
 
 	client  storage.Client
 	loaded  bool
+	stored  stored
 	saved   uint64 // the version that is stored
+	savedAt time.Time
 	failing bool
 	retryAt time.Time
 }
@@ -84,7 +75,7 @@ func (k *keeper) keep(ctx context.Context) {
 		return
 	}
 	err := k.load(ctx)
-	if err == nil {
+	if err == nil && k.isDue() {
 		err = k.save(ctx)
 	}
 	switch {
@@ -112,49 +103,47 @@ func (k *keeper) load(ctx context.Context) error {
 		}
 		k.client = client
 	}
-	data, err := k.client.Get(ctx, eventsKey)
+	index, err := k.client.Get(ctx, eventsKey)
 	if err != nil {
 		return fmt.Errorf("reading health events: %w", err)
 	}
-	old, err := decode(data)
+	found, unreadable, err := readStored(ctx, k.client, index)
 	if err != nil {
-		k.logger.Warn("stored health events are not readable, and history begins anew; they are kept under the key "+asideKey, zap.Error(err))
-		if err := k.client.Set(ctx, asideKey, data); err != nil {
-			return fmt.Errorf("setting unreadable health events aside: %w", err)
+		return err
+	}
+	if unreadable != nil {
+		k.logger.Warn("some stored health events are not readable; they are kept under the key "+asideKey, zap.Error(unreadable.err))
+		if err := unreadable.setAside(ctx, k.client); err != nil {
+			return err
 		}
 	}
-	k.history.restore(old)
+	k.stored = found.stored
+	for id, version := range k.history.restore(found.events) {
+		k.stored.markSaved(id, version)
+	}
 	k.loaded = true
 	return nil
 }
 
-func decode(data []byte) ([]eventView, error) {
-	if data == nil {
-		return nil, nil
-	}
-	var stored storedEvents
-	if err := json.Unmarshal(data, &stored); err != nil {
-		return nil, fmt.Errorf("no health events: %w", err)
-	}
-	if stored.Version != storedVersion {
-		return nil, fmt.Errorf("version %d, not %d", stored.Version, storedVersion)
-	}
-	return stored.Events, nil
+// isDue returns whether there is something to save now: what is new at once, repeats every minute.
+func (k *keeper) isDue() bool {
+	version, news := k.history.changes()
+	return news > k.saved || version > k.saved && time.Since(k.savedAt) >= repeatInterval
 }
 
+// save writes what has changed since it was saved.
 func (k *keeper) save(ctx context.Context) error {
 	events, version := k.history.all()
-	if version == k.saved {
-		return nil
-	}
-	data, err := json.Marshal(storedEvents{Version: storedVersion, Events: events})
+	next, operations, err := k.stored.update(events)
 	if err != nil {
 		return fmt.Errorf("writing health events: %w", err)
 	}
-	if err := k.client.Set(ctx, eventsKey, data); err != nil {
-		return fmt.Errorf("saving health events: %w", err)
+	if len(operations) > 0 {
+		if err := k.client.Batch(ctx, operations...); err != nil {
+			return fmt.Errorf("saving health events: %w", err)
+		}
 	}
-	k.saved = version
+	k.stored, k.saved, k.savedAt = next, version, time.Now()
 	return nil
 }
 
