@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+	"time"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/confighttp"
@@ -15,8 +16,10 @@ import (
 const (
 	defaultEndpoint  = "localhost:13134"
 	defaultMaxEvents = 1000
-	minMaxEvents     = 10
-	maxMaxEvents     = 10_000
+	// headerWait is how long a client may take for the header of a request.
+	headerWait   = 5 * time.Second
+	minMaxEvents = 10
+	maxMaxEvents = 10_000
 )
 
 // Config is the configuration of the page.
@@ -41,6 +44,8 @@ type HistoryConfig struct {
 func createDefaultConfig() component.Config {
 	server := confighttp.NewDefaultServerConfig()
 	server.NetAddr.Endpoint = defaultEndpoint
+	server.ReadHeaderTimeout = headerWait
+	server.WriteTimeout = writeWait
 	return &Config{HTTP: server, History: HistoryConfig{MaxEvents: defaultMaxEvents}}
 }
 

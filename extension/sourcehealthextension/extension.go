@@ -100,6 +100,7 @@ func (e *sourceHealth) Start(ctx context.Context, host component.Host) error {
 		stop()
 		return errors.Join(fmt.Errorf("http: the page can't be served: %w", err), listener.Close())
 	}
+	newConnections().limitServer(e.server)
 
 	e.stop = stop
 	if open != nil {

@@ -21,6 +21,9 @@ const (
 	pathStream  = "/api/v1/stream"
 )
 
+// writeWait is how long a client may take to read an answer, or what it is sent in a stream of events. Then it is dropped.
+const writeWait = 10 * time.Second
+
 // handler serves the page and the API. It answers GET and HEAD only, and changes nothing.
 type handler struct {
 	running  context.Context //nolint:containedctx // the life of the extension, not of a request
@@ -33,7 +36,7 @@ type handler struct {
 
 // newHandler returns what serves the page until running ends. local says that only this machine may ask.
 func newHandler(running context.Context, o *observer, h *history, local bool) http.Handler {
-	s := &handler{running: running, observer: o, history: h, writeWait: 10 * time.Second}
+	s := &handler{running: running, observer: o, history: h, writeWait: writeWait}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+pathSources, s.sources)
 	mux.HandleFunc("GET "+pathEvents, s.events)
