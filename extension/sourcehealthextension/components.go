@@ -28,6 +28,8 @@ type componentView struct {
 	Status string    `json:"status"`
 	Since  time.Time `json:"since"` // when it came to Status
 	Error  string    `json:"error,omitempty"`
+	// Dropped is there while an exporter drops records.
+	Dropped *droppedView `json:"dropped,omitempty"`
 
 	status componentstatus.Status
 	source *health.Report // what a source says of itself in its status; nil for other components
@@ -93,6 +95,26 @@ func (c *components) list() []componentView {
 		)
 	})
 	return list
+}
+
+// batched returns the IDs of the exporters that are behind a batch processor, which does not tell the source of what they
+// refuse.
+func (c *components) batched() []string {
+	list := c.list()
+	var ids []string
+	for _, exporter := range list {
+		if exporter.Kind != "exporter" {
+			continue
+		}
+		if slices.ContainsFunc(list, func(p componentView) bool {
+			name, _, _ := strings.Cut(p.ID, "/")
+			return p.Kind == "processor" && name == "batch" &&
+				slices.ContainsFunc(p.Pipelines, func(pipeline string) bool { return slices.Contains(exporter.Pipelines, pipeline) })
+		}) {
+			ids = append(ids, exporter.ID)
+		}
+	}
+	return ids
 }
 
 // sourceOf is what a status event tells of a source. There is little in it, and all that is known of a source before it

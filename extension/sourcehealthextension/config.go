@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"strconv"
 	"time"
 
@@ -30,6 +31,10 @@ type Config struct {
 	// Storage is the ID of a storage extension in which health events are kept across restarts. Default: none, they are
 	// forgotten at the end.
 	Storage *component.ID `mapstructure:"storage,omitempty"`
+	// MetricsEndpoint is where the collector exposes its own metrics for Prometheus. The page reads there how many records
+	// exporters drop. Metrics of another collector are ignored. Empty: they are not read. Default:
+	// http://localhost:8888/metrics, where the collector exposes them if nothing else is configured.
+	MetricsEndpoint string `mapstructure:"metrics_endpoint"`
 	// History says how much is remembered.
 	History HistoryConfig `mapstructure:"history"`
 }
@@ -46,7 +51,7 @@ func createDefaultConfig() component.Config {
 	server.NetAddr.Endpoint = defaultEndpoint
 	server.ReadHeaderTimeout = headerWait
 	server.WriteTimeout = writeWait
-	return &Config{HTTP: server, History: HistoryConfig{MaxEvents: defaultMaxEvents}}
+	return &Config{HTTP: server, MetricsEndpoint: defaultMetricsEndpoint, History: HistoryConfig{MaxEvents: defaultMaxEvents}}
 }
 
 // Unmarshal reads the configuration. A key that nobody knows is an error, in `http` too, where confighttp lets it pass.
@@ -67,7 +72,7 @@ func (cfg *Config) Unmarshal(conf *confmap.Conf) error {
 
 // Validate names every mistake, each with the key as it is written and what is allowed there.
 func (cfg *Config) Validate() error {
-	return errors.Join(cfg.validateEndpoint(), cfg.validateCORS(), cfg.validateHistory())
+	return errors.Join(cfg.validateEndpoint(), cfg.validateCORS(), cfg.validateMetrics(), cfg.validateHistory())
 }
 
 func (cfg *Config) validateEndpoint() error {
@@ -91,6 +96,18 @@ func (cfg *Config) validateEndpoint() error {
 func (cfg *Config) validateCORS() error {
 	if cfg.HTTP.CORS.HasValue() {
 		return errors.New("http.cors: not allowed; pages of other origins may not read this one. Leave it out")
+	}
+	return nil
+}
+
+func (cfg *Config) validateMetrics() error {
+	if cfg.MetricsEndpoint == "" {
+		return nil
+	}
+	address, err := url.Parse(cfg.MetricsEndpoint)
+	if err != nil || address.Scheme != "http" && address.Scheme != "https" || address.Host == "" || address.User != nil {
+		return errors.New("metrics_endpoint: write an address without a user, such as " + defaultMetricsEndpoint +
+			", or an empty text to leave the metrics unread")
 	}
 	return nil
 }

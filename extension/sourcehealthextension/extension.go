@@ -40,7 +40,7 @@ type sourceHealth struct {
 
 	// The following belong to Start and Shutdown, which the collector calls one after the other.
 	stop    context.CancelFunc
-	running sync.WaitGroup // observer, keeper, server
+	running sync.WaitGroup // observer, keeper, drop watcher, server
 	keeper  *keeper        // nil: no storage
 	server  *http.Server
 }
@@ -109,6 +109,10 @@ func (e *sourceHealth) Start(ctx context.Context, host component.Host) error {
 		e.keeper.wait(ctx)
 	}
 	e.running.Go(func() { observer.run(running) })
+	if instance := text(e.settings.Resource.Attributes(), "service.instance.id"); instance != "" && e.config.MetricsEndpoint != "" {
+		drops := newDropWatcher(newMetricsReader(e.config.MetricsEndpoint, instance), e.components, e.history, e.settings.Logger)
+		e.running.Go(func() { drops.run(running) })
+	}
 	e.running.Go(func() { e.serve(listener, host) })
 	e.settings.Logger.Info("the health of sources is shown", zap.String("address", e.address(listener)))
 	return nil

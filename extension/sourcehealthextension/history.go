@@ -116,12 +116,37 @@ func (h *history) observe(reports []health.Report, gone bool, now time.Time) {
 			v.Count, v.LastTime = repeat.Count, repeat.LastTime
 			h.stamp(v)
 		case told || !v.past:
+		case v.ResourceIdentity.Type == exporterResource:
+			if gone {
+				h.resolve(v, now, "not seen again after a restart or reload")
+			}
 		case collects(reports, v):
 			h.resolve(v, now, "over after a restart or reload")
 		case gone && !slices.ContainsFunc(reports, func(r health.Report) bool { return r.ID == v.ResourceIdentity.ID }):
 			h.resolve(v, now, "the source is not in the configuration any more")
 		}
 	}
+}
+
+// repeat takes how often the same went wrong that an open event tells of, and when last.
+func (h *history) repeat(eventID string, count int, last time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, v := range h.open(func(v *eventView) bool { return v.EventID == eventID }) {
+		v.Count, v.LastTime = count, last
+		h.stamp(v)
+	}
+}
+
+// openDrops lists the open events of exporters that drop records.
+func (h *history) openDrops() []eventView {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var list []eventView
+	for _, v := range h.open(func(v *eventView) bool { return v.ResourceIdentity.Type == exporterResource }) {
+		list = append(list, *v)
+	}
+	return list
 }
 
 // collects says whether what an event is about collects: a stream, or where it names none, or one that is not in the

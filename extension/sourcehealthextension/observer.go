@@ -176,6 +176,7 @@ func (o *observer) view(now time.Time, reports []health.Report) *sourcesView {
 			}
 		}
 	}
+	view.markDrops(o.history.openDrops())
 	return view
 }
 

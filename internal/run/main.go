@@ -77,7 +77,7 @@ func run(ctx context.Context, out *os.File) (err error) {
 	args := []string{
 		"--config=config/health.yaml",
 		"--config=config/collector.yaml",
-		"--config=yaml:service::extensions: [file_storage, health_check, source_health, zpages]",
+		"--config=yaml:service::extensions: [file_storage, health_check, source_health]",
 		pagesArg,
 		"--feature-gates=+extension.healthcheck.useComponentStatus",
 	}

@@ -9,7 +9,7 @@ import (
 
 // pages are the addresses of what the collector shows of itself.
 type pages struct {
-	sources, health, zpages, metrics string
+	sources, health, metrics string
 }
 
 // findPages takes the usual ports, and others in place of those that are taken.
@@ -18,7 +18,7 @@ func findPages(ctx context.Context) (pages, error) {
 	for _, page := range []struct {
 		address *string
 		usual   string
-	}{{&p.sources, "localhost:13134"}, {&p.health, "localhost:13133"}, {&p.zpages, "localhost:55679"}, {&p.metrics, "localhost:8888"}} {
+	}{{&p.sources, "localhost:13134"}, {&p.health, "localhost:13133"}, {&p.metrics, "localhost:8888"}} {
 		var err error
 		if *page.address, err = freeAddress(ctx, page.usual); err != nil {
 			return pages{}, err
@@ -45,10 +45,10 @@ func (p pages) collectorArg() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("read the address of the metrics: %w", err)
 	}
-	return fmt.Sprintf(`--config=yaml:{extensions: {source_health: {http: {endpoint: "%s"}}, health_check: {http: {endpoint: "%s"}}, `+
-		`zpages: {endpoint: "%s"}}, `+
+	return fmt.Sprintf(`--config=yaml:{extensions: {source_health: {http: {endpoint: "%s"}, metrics_endpoint: "http://%s/metrics"}, `+
+		`health_check: {http: {endpoint: "%s"}}}, `+
 		`service: {telemetry: {metrics: {readers: [{pull: {exporter: {prometheus: {host: "%s", port: %s}}}}]}}}}`,
-		p.sources, p.health, p.zpages, host, port), nil
+		p.sources, p.metrics, p.health, host, port), nil
 }
 
 // tell prints what a user looks for first.
@@ -57,9 +57,8 @@ func (p pages) tell(out io.Writer, records string) {
   records   %s, one line for each batch of 1,000
   sources   http://%s/
   health    http://%s/status?verbose
-  pages     http://%s/debug/pipelinez
   metrics   http://%s/metrics
   stop      Ctrl-C
 
-`, records, p.sources, p.health, p.zpages, p.metrics)
+`, records, p.sources, p.health, p.metrics)
 }

@@ -1,6 +1,6 @@
 // The table of the collector's components.
 import { attribute, el, list, shown, text } from './dom.js';
-import { ago, exact } from './format.js';
+import { ago, count, exact } from './format.js';
 
 // components shows them in a section of the page.
 export function components(section) {
@@ -26,11 +26,13 @@ function row(first) {
   return {
     root,
     update(now) {
-      text(status, now.status.replace('Status', '').replace(/(?<=[a-z])(?=[A-Z])/, ' ').toLowerCase().replace('ok', 'OK'));
-      attribute(status, 'class', `pill ${levels[now.status] ?? 'unknown'}`);
-      text(since, ago(now.since));
-      attribute(since, 'title', exact(now.since));
-      text(error, now.error);
+      const { dropped } = now;
+      text(status, dropped ? `drops records: ${count(dropped.records)}` : now.status.replace('Status', '').replace(/(?<=[a-z])(?=[A-Z])/, ' ').toLowerCase().replace('ok', 'OK'));
+      attribute(status, 'class', `pill ${dropped ? 'error' : levels[now.status] ?? 'unknown'}`);
+      const began = dropped?.since ?? now.since;
+      text(since, ago(began));
+      attribute(since, 'title', exact(began));
+      text(error, dropped?.error ?? now.error);
     },
   };
 }
