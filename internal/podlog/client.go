@@ -221,23 +221,23 @@ func (c *Client) handshakeError(response *http.Response, err error, secrets []st
 	location := response.Header.Get("Location")
 	switch {
 	case response.StatusCode == http.StatusSwitchingProtocols || !errors.Is(err, websocket.ErrBadHandshake):
-		failed.Err = err
+		failed.Err = quoted(err, secrets)
 	case response.StatusCode/100 == 3 && location != "":
 		failed.Err = errors.New("to " + excerpt(location, secrets))
 	}
-	if body, readErr := io.ReadAll(io.LimitReader(response.Body, 4*maxExcerpt)); readErr == nil {
+	if body, readErr := io.ReadAll(io.LimitReader(response.Body, maxText)); readErr == nil {
 		failed.Body = excerpt(string(body), secrets)
 	}
 	return failed
 }
 
 // secrets lists what must not be repeated: the values of the headers that authenticate, with and without a scheme
-// such as `Bearer` before them, and those of the further headers that are long enough to be a secret.
+// such as `Bearer` before them, and those of the further headers that are long enough to be a secret. Who we are is none.
 func (c *Client) secrets(auth http.Header) []string {
 	var list []string
-	for _, values := range c.Header {
+	for name, values := range c.Header {
 		for _, value := range values {
-			if len(value) >= minSecretPart {
+			if len(value) >= minSecretPart && name != "User-Agent" {
 				list = append(list, value)
 			}
 		}

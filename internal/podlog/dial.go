@@ -66,7 +66,7 @@ func (c *Client) dialWire(ctx context.Context, address string, isProxy bool) (*w
 	if isProxy {
 		peer = "the proxy " + address
 	}
-	failed := &Error{Op: "connecting to " + peer, Reason: ReasonDial, Err: err}
+	failed := &Error{Op: "connecting to " + peer, Reason: ReasonDial, Err: quoted(err, nil)}
 	if dns := (*net.DNSError)(nil); errors.As(err, &dns) {
 		failed.Op, failed.Reason = "looking up "+peer, ReasonDNS
 	}
@@ -92,7 +92,7 @@ func (c *Client) secure(ctx context.Context, conn net.Conn) (net.Conn, error) {
 
 // tlsError returns why the TLS handshake failed.
 func (c *Client) tlsError(err error) *Error {
-	failed := &Error{Op: "TLS handshake with " + c.Endpoint.Host, Reason: ReasonTLS, Err: err}
+	failed := &Error{Op: "TLS handshake with " + c.Endpoint.Host, Reason: ReasonTLS, Err: quoted(err, nil)}
 	var (
 		verification *tls.CertificateVerificationError
 		unknown      x509.UnknownAuthorityError

@@ -1,13 +1,11 @@
 package podlog
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/gorilla/websocket"
 )
@@ -129,50 +127,3 @@ func (e *Error) Label() string {
 		return string(e.Reason)
 	}
 }
-
-const (
-	// maxExcerpt is how many bytes of a peer's text are repeated in an error.
-	maxExcerpt = 200
-	// minSecretPart is how many bytes of a secret give it away.
-	minSecretPart = 8
-	redacted      = "[REDACTED]"
-)
-
-// excerpt makes a peer's text fit for an error: one line, printable, short, without the secrets.
-func excerpt(text string, secrets []string) string {
-	text = strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsSpace(r):
-			return ' '
-		case !unicode.IsPrint(r):
-			return '?'
-		}
-		return r
-	}, redact(text, secrets))
-	text = strings.Join(strings.Fields(text), " ")
-	if len(text) > maxExcerpt {
-		text = strings.ToValidUTF8(text[:maxExcerpt], "") + "…"
-	}
-	return text
-}
-
-// redact replaces the secrets in a peer's text, and at its end also the beginning of one: reading may have been cut
-// there.
-func redact(text string, secrets []string) string {
-	for _, secret := range secrets {
-		if secret == "" {
-			continue
-		}
-		text = strings.ReplaceAll(text, secret, redacted)
-		for n := min(len(secret)-1, len(text)); n >= minSecretPart; n-- {
-			if strings.HasSuffix(text, secret[:n]) {
-				text = text[:len(text)-n] + redacted
-				break
-			}
-		}
-	}
-	return text
-}
-
-// quoted is an error that says what err does, as far as that is fit for an error: parsers quote what the peer sent.
-func quoted(err error, secrets []string) error { return errors.New(excerpt(err.Error(), secrets)) }

@@ -67,7 +67,7 @@ func connectTunnel(ctx context.Context, conn net.Conn, through *url.URL, target 
 			failed.Err = otherLogin(response.Header.Values("Proxy-Authenticate"))
 		}
 		if body := response.Body; response.ContentLength > 0 {
-			text, _ := io.ReadAll(io.LimitReader(body, 4*maxExcerpt))
+			text, _ := io.ReadAll(io.LimitReader(body, maxText))
 			failed.Body = excerpt(string(text), hidden)
 		}
 		return failed
@@ -92,14 +92,14 @@ func otherLogin(challenges []string) error {
 			case strings.EqualFold(kind, "Basic"):
 				return nil
 			case kind != "" && !strings.Contains(kind, "=") && !strings.HasPrefix(parameters, "="):
-				kinds = append(kinds, excerpt(kind, nil)) // else it is a parameter of the kind before
+				kinds = append(kinds, kind) // else it is a parameter of the kind before
 			}
 		}
 	}
 	if len(kinds) == 0 {
 		return nil
 	}
-	return fmt.Errorf("%w: %s", ErrOtherLogin, strings.Join(kinds, ", "))
+	return fmt.Errorf("%w: %s", ErrOtherLogin, excerpt(strings.Join(kinds, ", "), nil))
 }
 
 // socksTunnel is SOCKS version 5 (RFC 1928), with a user name and password (RFC 1929) if the URL has them. The proxy
@@ -118,7 +118,7 @@ func socksTunnel(ctx context.Context, conn net.Conn, through *url.URL, target st
 	}
 	tunneled, err := dialer.(proxy.ContextDialer).DialContext(ctx, "tcp", target)
 	if err != nil {
-		failed.Err = err
+		failed.Err = quoted(err, nil)
 		// The library has no error for this but its text.
 		if strings.Contains(err.Error(), "authentication") {
 			failed.Reason = ReasonProxyAuth

@@ -160,9 +160,9 @@ func (s *Session) endError(err error) *Error {
 	case errors.As(err, &closed), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return &Error{Op: "the connection ended without a close frame", Reason: ReasonDropped}
 	case isNetwork(err):
-		return &Error{Op: "the connection broke", Reason: ReasonDropped, Err: err}
+		return &Error{Op: "the connection broke", Reason: ReasonDropped, Err: quoted(err, s.secrets)}
 	default:
-		return &Error{Op: "reading a frame", Reason: ReasonProtocol, Err: err}
+		return &Error{Op: "reading a frame", Reason: ReasonProtocol, Err: quoted(err, s.secrets)}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"encoding/base64"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -107,6 +108,16 @@ func onTheWay() map[string]trouble {
 				return podsim.Interception{TLS: certified(s, certificate, err)}
 			}), append(untrusted, "gateway.example"),
 		},
+		"a certificate of 99 long names": {
+			takes(func(s *scenario, ca *podsim.CA) podsim.Interception {
+				names := []string{"gateway.example"}
+				for range 98 {
+					names = append(names, strings.Repeat("x", 300)+".example")
+				}
+				certificate, err := ca.Server(names...)
+				return podsim.Interception{TLS: certified(s, certificate, err)}
+			}), append(untrusted, "gateway.example"),
+		},
 		"a certificate out of its dates": {
 			takes(func(s *scenario, ca *podsim.CA) podsim.Interception {
 				certificate, err := ca.Expired()
@@ -151,6 +162,7 @@ func TestOnTheWay_nobodyStopsAStream(t *testing.T) {
 				for _, text := range test.says {
 					require.ErrorContains(t, event.Err(), text)
 				}
+				assert.Less(t, len(event.Err().Error()), 1000, "what a peer says is cut")
 				s.elapse(3 * time.Hour)
 				assert.Equal(t, componentstatus.StatusRecoverableError, s.host.last().Status())
 				assert.Greater(t, s.logs.FilterMessage("not collecting; trying again").Len(), 100)
