@@ -37,7 +37,7 @@ func start(t *testing.T, dir string, env []string, name string, args ...string) 
 	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
 	// A process that it leaves behind keeps the output open.
 	p.cmd.WaitDelay = 10 * time.Second
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	p.cmd.SysProcAttr = ownGroup()
 	require.NoError(t, p.cmd.Start())
 	go func() {
 		defer close(p.done)
@@ -45,7 +45,7 @@ func start(t *testing.T, dir string, env []string, name string, args ...string) 
 		p.out.close()
 	}()
 	t.Cleanup(func() {
-		_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) // there may be nobody left
+		_ = signalGroup(p.cmd.Process.Pid, syscall.SIGKILL) // there may be nobody left
 		<-p.done
 		if t.Failed() {
 			t.Logf("the output of %s:\n%s", name, tail(p.out.String(), 8000))

@@ -356,7 +356,7 @@ func typed(t *testing.T, dir, line string, env ...string) *process {
 // another than that of what it ran.
 func ctrlC(p *process) {
 	p.t.Helper()
-	require.NoError(p.t, syscall.Kill(-p.cmd.Process.Pid, syscall.SIGINT))
+	require.NoError(p.t, signalGroup(p.cmd.Process.Pid, syscall.SIGINT))
 	p.exitCode()
 }
 

@@ -8,7 +8,7 @@ import (
 )
 
 func TestRun_leavesNobodyBehindWhenKilled(t *testing.T) {
-	run := start(t, root(t), []string{"POD_DATA_DIR=" + t.TempDir()}, binary(t, "run"))
+	run := start(t, root(t), []string{"POD_DATA_DIR=" + dataFolder(t)}, binary(t, "run"))
 	run.waitFor("the service has accepted the handshake")
 	run.signal(os.Kill)
 	assert.Equal(t, -1, run.exitCode())

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -19,11 +18,19 @@ import (
 
 // exitCode fails where a program has left a process behind, so all of these tests hold that none is left.
 
+// dataFolder is a folder of this user alone, whatever the umask is: the program accepts no other.
+func dataFolder(t *testing.T) string {
+	t.Helper()
+	folder := filepath.Join(t.TempDir(), "data")
+	require.NoError(t, os.Mkdir(folder, 0o700))
+	return folder
+}
+
 // makeRun types a command line that is `make run`, waits until records arrive, ends it by Ctrl-C, and returns what it
 // printed.
 func makeRun(t *testing.T, line string, env ...string) string {
 	t.Helper()
-	data := t.TempDir()
+	data := dataFolder(t)
 	run := typed(t, root(t), line, append(env, "POD_DATA_DIR="+data)...)
 	run.waitFor(ready)
 	run.waitFor(`"log records": 1000`)
@@ -40,7 +47,7 @@ func makeRun(t *testing.T, line string, env ...string) string {
 }
 
 func TestRun_endsInOrderOnSIGTERM(t *testing.T) {
-	data := t.TempDir()
+	data := dataFolder(t)
 	run := start(t, root(t), []string{"POD_DATA_DIR=" + data}, binary(t, "run"))
 	run.waitFor("the service has accepted the handshake")
 	run.stop()
@@ -48,7 +55,7 @@ func TestRun_endsInOrderOnSIGTERM(t *testing.T) {
 }
 
 func TestRun_namesTheFullFilesAsWell(t *testing.T) {
-	data := t.TempDir()
+	data := dataFolder(t)
 	require.NoError(t, os.WriteFile(filepath.Join(data, "records-2026-11-22T13-16-44.481-size.json"), nil, 0o600))
 	run := start(t, root(t), []string{"POD_DATA_DIR=" + data}, binary(t, "run"))
 	run.waitFor("the service has accepted the handshake")
@@ -58,7 +65,7 @@ func TestRun_namesTheFullFilesAsWell(t *testing.T) {
 
 // Who has seen it on the simulator goes on to the real service, in the same folder.
 func TestRun_forgetsTheSimulator(t *testing.T) {
-	env := []string{"POD_DATA_DIR=" + t.TempDir()}
+	env := []string{"POD_DATA_DIR=" + dataFolder(t)}
 	for range 2 {
 		run := start(t, root(t), env, binary(t, "run"))
 		run.waitFor(`"state": "Collecting"`)
@@ -78,8 +85,32 @@ func TestRun_forgetsTheSimulator(t *testing.T) {
 	assert.NotContains(t, run.out.String(), "a stored position is not usable")
 }
 
+// Records are about mail: whatever the umask is, they are for the user's eyes only, and so is all else.
+func TestRun_writesForItsUserOnly(t *testing.T) {
+	data := dataFolder(t)
+	run := typed(t, root(t), "umask 000; exec bin/run", "POD_DATA_DIR="+data)
+	run.waitFor(`"log records": 1000`)
+	ctrlC(run)
+	require.FileExists(t, filepath.Join(data, "records.json"))
+	require.NoError(t, filepath.WalkDir(data, func(path string, entry os.DirEntry, err error) error {
+		require.NoError(t, err)
+		info, err := entry.Info()
+		require.NoError(t, err)
+		assert.Zero(t, info.Mode().Perm()&0o077, "%s is %v", path, info.Mode())
+		return nil
+	}))
+}
+
+func TestRun_refusesAFolderThatOthersCanWriteTo(t *testing.T) {
+	data := dataFolder(t)
+	require.NoError(t, os.Chmod(data, 0o777))
+	run := start(t, root(t), []string{"POD_DATA_DIR=" + data}, binary(t, "run"))
+	assert.Equal(t, 1, run.exitCode())
+	assert.Contains(t, run.out.String(), "other users can write to the folder "+data)
+}
+
 func TestRun_endsWhenTheSimulatorDies(t *testing.T) {
-	data := t.TempDir()
+	data := dataFolder(t)
 	run := start(t, root(t), []string{"POD_DATA_DIR=" + data}, binary(t, "run"))
 	run.waitFor("the service has accepted the handshake")
 	text, err := os.ReadFile(filepath.Join(data, "podsim.json"))
@@ -88,7 +119,9 @@ func TestRun_endsWhenTheSimulatorDies(t *testing.T) {
 		PID int `json:"pid"`
 	}
 	require.NoError(t, json.Unmarshal(text, &simulator))
-	require.NoError(t, syscall.Kill(simulator.PID, syscall.SIGKILL))
+	process, err := os.FindProcess(simulator.PID)
+	require.NoError(t, err)
+	require.NoError(t, process.Kill())
 	assert.Equal(t, 1, run.exitCode())
 	assert.Contains(t, run.out.String(), "bin/podsim: signal: killed")
 	assert.Contains(t, run.out.String(), "Shutdown complete.")
@@ -108,7 +141,7 @@ func TestRun_endsWhenTheCollectorDies(t *testing.T) {
 }
 
 func TestRun_wantsBothVariablesOrNone(t *testing.T) {
-	run := start(t, root(t), []string{"POD_DATA_DIR=" + t.TempDir(), "POD_CLUSTER_ID=example"}, binary(t, "run"))
+	run := start(t, root(t), []string{"POD_DATA_DIR=" + dataFolder(t), "POD_CLUSTER_ID=example"}, binary(t, "run"))
 	assert.Equal(t, 1, run.exitCode())
 	assert.Contains(t, run.out.String(), "set both for the real service, or neither for the simulator")
 }
@@ -119,7 +152,7 @@ func TestRun_takesOtherPortsWhereTheUsualOnesAreTaken(t *testing.T) {
 			defer func() { require.NoError(t, l.Close()) }()
 		}
 	}
-	run := start(t, root(t), []string{"POD_DATA_DIR=" + t.TempDir()}, binary(t, "run"))
+	run := start(t, root(t), []string{"POD_DATA_DIR=" + dataFolder(t)}, binary(t, "run"))
 	run.waitFor("the service has accepted the handshake")
 	run.stop()
 	assert.NotContains(t, run.out.String(), "http://localhost:")

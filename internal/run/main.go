@@ -43,8 +43,9 @@ func run(ctx context.Context, out *os.File) (err error) {
 	if data == "" {
 		data = "var"
 	}
-	if err := os.MkdirAll(data, 0o750); err != nil {
-		return fmt.Errorf("make the folder for records: %w", err)
+	setPrivateUmask() // records are mail metadata: nobody else is to read them
+	if err := prepareFolder(data); err != nil {
+		return err
 	}
 
 	cluster, secret := os.Getenv("POD_CLUSTER_ID"), os.Getenv("POD_API_SECRET")

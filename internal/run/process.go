@@ -19,7 +19,7 @@ type process struct {
 	err  error
 }
 
-// start starts cmd, and ends it with SIGTERM when ctx ends or stop is called; after grace, with SIGKILL. Whoever
+// start starts cmd, asks it to end when ctx ends or stop is called, and kills it after grace. Whoever
 // starts a process waits for done.
 func start(ctx context.Context, out io.Writer, grace time.Duration, name string, env []string, args ...string) (*process, error) {
 	ctx, stop := context.WithCancel(ctx)
@@ -27,7 +27,7 @@ func start(ctx context.Context, out io.Writer, grace time.Duration, name string,
 	cmd.Env = env
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.SysProcAttr = ownGroup()
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.Cancel = func() error { return requestEnd(cmd.Process) }
 	cmd.WaitDelay = grace
 	if err := cmd.Start(); err != nil {
 		stop()

@@ -1,0 +1,12 @@
+package e2e
+
+import (
+	"errors"
+	"syscall"
+)
+
+// ownGroup has no group to offer. The end-to-end tests compile on Windows, but need the signals of Unix.
+func ownGroup() *syscall.SysProcAttr { return nil }
+
+// signalGroup always fails.
+func signalGroup(int, syscall.Signal) error { return errors.ErrUnsupported }
