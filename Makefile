@@ -43,7 +43,12 @@ SIDE_BY_SIDE := -parallel 10
 # The collector builder compiles without cgo and with -trimpath. Whatever else is built the same way is compiled once.
 PLAIN := CGO_ENABLED=0 GOFLAGS='$(GOFLAGS) -mod=readonly -buildvcs=false -trimpath'
 
-.PHONY: help run test build generate lint bench fuzz screenshots soak clean check-generate alerts unit e2e tools
+# Every operating system and every processor for which the programs are built is in one of these, or is this machine's.
+# No file depends on both, so that the other combinations build, too.
+PLATFORMS := darwin/arm64 windows/amd64
+
+.PHONY: help run test build generate distribution lint platforms bench fuzz screenshots soak clean check-generate \
+	check-distribution alerts unit e2e tools
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1|/p' Makefile | awk -F'|' '{ printf "make %-16s %s\n", $$1, $$2 }'
@@ -51,7 +56,7 @@ help: ## list the targets
 run: build bin/run ## run the collector: on the real service with POD_CLUSTER_ID and POD_API_SECRET, else on the simulator
 	@bin/run
 
-test: check-generate lint alerts unit e2e ## run everything that CI runs
+test: check-generate lint alerts unit e2e check-distribution ## run everything that CI runs
 
 build: bin/otelcol-proofpointpod bin/podsim ## build the collector and the simulator into bin/
 
@@ -59,8 +64,23 @@ generate: $(MDATAGEN) ## write the code and the documentation that come from met
 	rm -rf $(GENERATED)
 	PATH="$(CURDIR)/$(TOOLS):$$PATH" go generate ./$(RECEIVER) ./$(EXTENSION)
 
-lint: $(LINTER) ## run golangci-lint
+distribution: build ## write the modules of the collector into distribution/, and their licences into NOTICE
+	cp build/go.mod build/go.sum distribution/
+	$(PLAIN) go run ./internal/notice
+
+check-distribution: build ## check that distribution/ and NOTICE are those of the collector that was built
+	@diff distribution/go.mod build/go.mod && diff distribution/go.sum build/go.sum || \
+		{ echo 'make: the collector has other modules: run `make distribution`' >&2; exit 1; }
+	$(PLAIN) go run ./internal/notice -check
+
+lint: $(LINTER) platforms ## run golangci-lint, and vet on other platforms
 	$(PLAIN) $(LINTER) run ./...
+
+platforms:
+	@for platform in $(PLATFORMS); do \
+		echo "vet $$platform"; \
+		GOOS=$${platform%/*} GOARCH=$${platform#*/} $(PLAIN) go vet ./... || exit 1; \
+	done
 
 alerts: $(PROMTOOL) ## check the Prometheus alerts, and play them on made-up series
 	$(PROMTOOL) check config --lint=all --lint-fatal config/prometheus/prometheus.yaml
@@ -111,7 +131,9 @@ tools: $(OCB) $(MDATAGEN) $(LINTER) $(PROMTOOL) $(TOOLS)/benchstat ## build the 
 clean: ## remove what was built and what `make run` wrote
 	rm -rf bin build var
 
-bin/otelcol-proofpointpod: builder-config.yaml $(SOURCES) $(OCB)
+# The sums are there before, so that Go refuses a module that is not what it was.
+bin/otelcol-proofpointpod: builder-config.yaml distribution/go.sum $(SOURCES) $(OCB)
+	mkdir -p build && cp distribution/go.sum build/
 	$(PLAIN) $(OCB) --config builder-config.yaml --skip-strict-versioning=false
 	mv build/otelcol-proofpointpod $@
 
