@@ -381,7 +381,7 @@ func TestFill_whatWasNotMissedIsNotClaimed(t *testing.T) {
 
 // A batch can be kept for minutes, and the archive brings much that is dropped.
 func TestFill_whatIsKeptDoesNotKeepTheMemoryOfWhatIsDropped(t *testing.T) {
-	play(t, podsim.Options{}, nil, func(s *scenario) {
+	playAlone(t, podsim.Options{}, nil, func(s *scenario) {
 		in := s.source.streams[0].stream.filler.intake
 		s.shutdown() // the intake is ours now
 		const kept, dropped, size = batchRecords - 1, 20, 2000

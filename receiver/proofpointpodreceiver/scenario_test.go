@@ -62,7 +62,7 @@ func play(t *testing.T, options podsim.Options, set, story func(*scenario)) {
 	playAlone(t, options, set, story)
 }
 
-// playAlone is play for a test that changes what all of them share: the environment.
+// playAlone is play for a test that changes or measures what all of them share: the environment, the heap.
 func playAlone(t *testing.T, options podsim.Options, set, story func(*scenario)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
