@@ -156,17 +156,19 @@ func (c *Client) open(stop, ctx context.Context, url string, auth http.Header) (
 	if !ended() {
 		return nil, &Error{Op: "WebSocket handshake with " + c.Endpoint.Host, Reason: ReasonHandshake, MayBeOpen: true, Err: waiting.Err()}
 	}
-	return &Session{
+	session := &Session{
 		ws:        ws,
 		conn:      conn,
 		patient:   patient,
 		keepalive: c.Keepalive,
-		messages:  &messages{in: answer.in, out: ws, limit: c.MaxRecordSize},
 		secrets:   c.secrets(auth),
 		finish:    make(chan struct{}),
 		opened:    time.Now(),
 		date:      date(response),
-	}, nil
+	}
+	session.messages = &messages{in: answer.in, out: ws, limit: c.MaxRecordSize, pong: session.pong}
+	patient.progress = newProgress(conn.wire.begun, session.opened)
+	return session, nil
 }
 
 // url is the endpoint with a query. The usual port is left out, as browsers do: the header `Host` has what is here, and

@@ -92,6 +92,8 @@ type patientConn struct {
 	// read is when the last read brought something. Frames share it, since twenty lines of the mail log come with one
 	// read, and the time of day, asked for each of them, is a thirtieth of what one costs.
 	read time.Time
+	// progress says how far reading has come.
+	progress progress
 	// quiet is how long the last read waited, and longest the longest of all. Time in which the handler flushed does not
 	// count.
 	quiet, longest time.Duration
@@ -113,6 +115,7 @@ func (c *patientConn) Read(p []byte) (int, error) {
 	}
 	now := time.Now()
 	since := now
+	c.progress.parsed(c.read, now)
 	for {
 		due := c.handler.Due()
 		if !due.IsZero() && !now.Before(due) {
@@ -121,6 +124,7 @@ func (c *patientConn) Read(p []byte) (int, error) {
 			}
 			flushed := time.Now()
 			since = since.Add(flushed.Sub(now))
+			c.progress.worked(flushed.Sub(now), flushed)
 			now = flushed
 			continue
 		}
@@ -139,10 +143,13 @@ func (c *patientConn) Read(p []byte) (int, error) {
 		if err == nil || n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
 			c.passed = c.wire.last()
 			c.read = time.Now()
+			c.progress.waited(now, c.read, c.armed, false)
 			c.waited(c.read.Sub(since))
 			return n, err
 		}
+		began := now
 		now = time.Now()
+		c.progress.waited(began, now, c.armed, true)
 		if last := c.wire.last(); last.After(since) {
 			since = last
 		}

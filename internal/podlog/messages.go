@@ -39,6 +39,8 @@ type messages struct {
 	out *websocket.Conn
 	// limit is the length at which a message is cut.
 	limit int64
+	// pong is called with the content of each pong.
+	pong func(content []byte)
 
 	passed int    // how many bytes of in are the message that next returned
 	open   bool   // a message has begun, and its last frame is still to come
@@ -227,6 +229,8 @@ func (m *messages) control(f frame) error {
 	switch f.opcode {
 	case websocket.PingMessage:
 		m.answer(websocket.PongMessage, content)
+	case websocket.PongMessage:
+		m.pong(content)
 	case websocket.CloseMessage:
 		return m.closed(content)
 	}

@@ -20,7 +20,7 @@ func message(content string) string {
 
 // reading reads messages from what a service sends.
 func reading(sent io.Reader, limit int64) *messages {
-	return &messages{in: bufio.NewReaderSize(sent, readBufferSize), limit: limit}
+	return &messages{in: bufio.NewReaderSize(sent, readBufferSize), limit: limit, pong: func([]byte) {}}
 }
 
 // nextOf reads the next message, which must be whole.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -26,7 +27,7 @@ type Handler interface {
 }
 
 // Session is one open WebSocket session. One goroutine calls [Session.Receive], once; the other methods are safe to
-// call from anywhere.
+// call from anywhere, but for those that say otherwise.
 type Session struct {
 	ws        *websocket.Conn
 	conn      *connection
@@ -38,6 +39,8 @@ type Session struct {
 
 	finishOnce sync.Once
 	finish     chan struct{} // closed by Finish
+	// pinged is when the newest ping was sent, in nanoseconds since the connection was made.
+	pinged atomic.Int64
 
 	messages *messages // of the reading goroutine
 }
@@ -53,6 +56,15 @@ func (s *Session) Date() time.Time { return s.date }
 
 // LastByte is when the last byte of any kind came from the service.
 func (s *Session) LastByte() time.Time { return s.conn.wire.last() }
+
+// UpToDate returns the last time of which it is known that the service had not closed the session, and that all it had
+// sent by then has been read. The time at which a close frame is read tells less: it may have waited for the reader. Only
+// for the handler, and after Receive.
+func (s *Session) UpToDate() time.Time { return s.patient.progress.upToDate }
+
+// Alive returns the last time of which a byte from the service proves what UpToDate says. Only for the handler, and after
+// Receive.
+func (s *Session) Alive() time.Time { return s.patient.progress.alive }
 
 // Pending says whether something has come of a message that is not complete yet. It is for the handler's Flush.
 func (s *Session) Pending() bool { return s.messages.pending() || s.LastByte().After(s.patient.passed) }
@@ -74,7 +86,7 @@ func (s *Session) Receive(ctx context.Context, handler Handler) error {
 	s.patient.limit = s.keepalive.Interval + s.keepalive.Timeout
 	s.patient.finishing = s.finish
 	s.patient.handler = watched
-	s.patient.read = time.Now() // of what came with the answer to the handshake
+	s.patient.read = s.opened // of what came with the answer to the handshake
 	err := s.read(watched)
 
 	stop()
@@ -121,8 +133,9 @@ func (s *Session) read(handler *watchedHandler) error {
 	}
 }
 
-// write owns what we write by ourselves: pings while the session is quiet, and the close frame. A write that fails is
-// not reported: the reading goroutine learns of a broken connection by itself, and says why.
+// write owns what we write by ourselves: pings, while the session is quiet or because the reader asks for one, and the
+// close frame. A write that fails is not reported: the reading goroutine learns of a broken connection by itself, and says
+// why.
 func (s *Session) write(done <-chan struct{}) {
 	timer := time.NewTimer(s.keepalive.Interval)
 	defer timer.Stop()
@@ -134,15 +147,32 @@ func (s *Session) write(done <-chan struct{}) {
 			message := websocket.FormatCloseMessage(websocket.CloseNormalClosure, "")
 			_ = s.ws.WriteControl(websocket.CloseMessage, message, time.Now().Add(controlWait))
 			return
+		case <-s.patient.progress.ping:
+			s.ping(time.Now())
+			continue
 		case <-timer.C:
 		}
 		now := time.Now()
 		quietSince := s.LastByte()
 		if now.Sub(quietSince) >= s.keepalive.Interval {
-			_ = s.ws.WriteControl(websocket.PingMessage, nil, now.Add(controlWait))
+			s.ping(now)
 			quietSince = now // for the next ping, if this one is not answered
 		}
 		timer.Reset(quietSince.Add(s.keepalive.Interval).Sub(now))
+	}
+}
+
+// ping sends a ping that says when it was sent.
+func (s *Session) ping(now time.Time) {
+	sent := now.Sub(s.conn.wire.begun)
+	s.pinged.Store(int64(sent))
+	_ = s.ws.WriteControl(websocket.PingMessage, pingContent(sent), now.Add(controlWait))
+}
+
+// pong reads a pong. One that does not answer a ping of ours tells nothing of when it was sent.
+func (s *Session) pong(content []byte) {
+	if sent, ok := pingSent(content, time.Duration(s.pinged.Load())); ok {
+		s.patient.progress.answered(s.conn.wire.begun.Add(sent))
 	}
 }
 

@@ -289,12 +289,12 @@ func (p *Position) patience() time.Duration {
 }
 
 // End notes the end of a live session. orderly: both sides have closed, so all that the service has sent has arrived,
-// and it knows.
-func (p *Position) End(orderly bool, now time.Time) {
+// and it knows. open is a time at which the service had not closed yet: from then on, it remembers the session.
+func (p *Position) End(orderly bool, open time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if orderly {
-		p.life = now
+		p.life = open
 	} else {
 		p.suspectFrom(p.safe)
 	}

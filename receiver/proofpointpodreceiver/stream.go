@@ -131,7 +131,7 @@ func (s *stream) collect(auth http.Header) error {
 			ended, orderly = err, false
 		}
 	}
-	s.position.End(orderly, s.clock.at(session.LastByte()))
+	s.position.End(orderly, s.clock.at(session.UpToDate()))
 	s.freed = time.Time{}
 	if orderly {
 		s.freed = time.Now()
@@ -309,9 +309,9 @@ func (s *stream) Flush() error {
 // look notes signs of life, and begins a pause when a window of the archive is due.
 func (s *stream) look() {
 	s.livedLongEnough()
-	last := s.session.LastByte()
-	quiet := len(s.intake.batch.records) == 0 && !s.session.Pending() && last.Sub(s.busyUntil()) >= quietAfter
-	s.position.Alive(s.clock.at(last), quiet)
+	alive := s.session.Alive()
+	quiet := len(s.intake.batch.records) == 0 && !s.session.Pending() && alive.Sub(s.busyUntil()) >= quietAfter
+	s.position.Alive(s.clock.at(alive), quiet)
 	if found := s.position.Stopped(); found.Gap != nil {
 		s.opened(found)
 	}
