@@ -148,7 +148,7 @@ const usage = `podsim plays the Proofpoint on Demand Log Service, faults include
 
 The actions of a plan: refuse (status, body, headers), hang, abort, for the handshake; serve, drop, reset, freeze,
 close (code, reason), for the session, after a number of records or a time (records, after), with lose, frames,
-rewind, shuffle, group, newline, binary, fragments, no_pong, pong_delay; each with type and times.
+answer_code, rewind, shuffle, group, newline, binary, fragments, no_pong, pong_delay; each with type and times.
 
 With -admin, while it runs:
 

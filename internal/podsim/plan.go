@@ -70,6 +70,9 @@ type Step struct {
 	Code int `json:"code,omitempty"`
 	// Reason of Close, at most 123 bytes.
 	Reason string `json:"reason,omitempty"`
+	// AnswerCode is the close code with which the client's close frame is answered, as by a gateway that has just lost the
+	// service behind it: Lose counts, and the slot is held. Default: the client's own code.
+	AnswerCode int `json:"answer_code,omitempty"`
 
 	// Frames are sent first, as they are. They are no records: Produced and Written do not know them.
 	Frames []Frame `json:"frames,omitempty"`

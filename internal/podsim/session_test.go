@@ -79,6 +79,26 @@ func TestSession_clientCloseFreesTheSlotAtOnce(t *testing.T) {
 	})
 }
 
+func TestSession_clientCloseIsAnsweredWithAnotherCode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, podsim.Options{SlotHold: 5 * time.Second})
+		w.Plan(podsim.Step{AnswerCode: websocket.CloseInternalServerErr, Lose: 3})
+		w.Push(podlog.Message, records(0, 10_000)...) // more than the buffers hold
+		conn := w.dial(podlog.Message)
+		synctest.Wait()
+		message := websocket.FormatCloseMessage(websocket.CloseNormalClosure, "")
+		require.NoError(t, conn.WriteControl(websocket.CloseMessage, message, time.Time{}))
+		synctest.Wait()
+		first, err := readAll(conn)
+		assert.True(t, websocket.IsCloseError(err, websocket.CloseInternalServerErr), err)
+		assert.Equal(t, "client close", w.Sessions()[0].EndedBy)
+		assert.Equal(t, 3, w.Sessions()[0].Lost)
+		<-time.After(5 * time.Second)
+		second := w.dial(podlog.Message)
+		assert.Equal(t, texts(len(first)+3, 1), read(t, second, 1))
+	})
+}
+
 func TestSession_clientCloseIsAnsweredByADrop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, podsim.Options{CloseDrops: true, CloseTail: 3, SlotHold: 5 * time.Second})

@@ -81,8 +81,12 @@ func (c *session) next() job {
 	return j
 }
 
-// echo answers a client's close frame with its own code, or drops the connection. Call it with Service.mu held.
+// echo answers a client's close frame with its own code or the step's, or drops the connection. Call it with Service.mu
+// held.
 func (c *session) echo() *ending {
+	if code := c.step.AnswerCode; code != 0 {
+		return &ending{by: "client close", action: Close, code: code, reason: c.step.Reason, lose: c.step.Lose}
+	}
 	if c.svc.opts.CloseDrops {
 		return &ending{by: "client close", action: Drop}
 	}

@@ -122,9 +122,8 @@ func (s *stream) collect(auth http.Header) error {
 	ended := session.Receive(s.abort, s)
 	s.intake.delivery.collecting = false
 
-	var why *podlog.Error
-	closed := errors.As(ended, &why) && why.Reason == podlog.ReasonClosed
-	orderly := closed && (why.InOrder() || s.pausing || s.stop.Err() != nil)
+	// A complaint that crosses our own close frame is one, too.
+	orderly := endedInOrder(ended)
 	// A failed delivery has ended the session itself; what it could not hand on is accounted for.
 	if !errors.Is(ended, errGaveUp) && !errors.Is(ended, errAborted) {
 		if err := s.intake.flush(); err != nil {
@@ -139,7 +138,7 @@ func (s *stream) collect(auth http.Header) error {
 	s.livedLongEnough()
 	// However the service took our close frame, the slot is free for the archive, or will be; what it has not said in
 	// order is suspected.
-	if s.pausing && why != nil && s.stop.Err() == nil {
+	if s.pausing && sessionLost(ended) && s.stop.Err() == nil {
 		return errPaused
 	}
 	return ended
