@@ -202,6 +202,8 @@ type Opened struct {
 	Reason string
 	// Pause is a pause in doubt that has become a gap; nil: there was none.
 	Pause *Gap
+	// Forgotten: the service has forgotten where the session before ended, and begins this one anew.
+	Forgotten bool
 	// Strays are small gaps around the `ts` of records that are missing, and whose `ts` is old for when they came.
 	Strays []Gap
 }
@@ -239,13 +241,14 @@ func (p *Position) Begin(now time.Time) Opened {
 	}
 	// A doubt that is left over from another session is not resolved by this one.
 	opened := Opened{Pause: p.confirm(), Strays: p.tellStrays()}
+	opened.Forgotten = !p.safe.IsZero() && now.Sub(p.life) > p.patience()
 	from, reason := p.suspect, reasonSuspect
 	switch {
 	case p.safe.IsZero() && !p.options.Since.IsZero() && (p.loaded || !p.options.Stored):
 		from, reason = oldest(from, p.options.Since), reasonSince
 	case from.IsZero() && !p.safe.IsZero() && p.anotherToken(p.token):
 		from, reason = earlier(p.safe, now.Add(-clockSlack)), reasonToken
-	case from.IsZero() && !p.safe.IsZero() && now.Sub(p.life) > p.patience():
+	case from.IsZero() && opened.Forgotten:
 		from, reason = p.safe, reasonAway
 	case !from.IsZero():
 		// It can seem to lie in the future, as the clock is set anew at each handshake.

@@ -63,6 +63,8 @@ type filler struct {
 	pauses map[int64]time.Duration
 	// hopeless are the windows that did not fit in longest.
 	hopeless map[int64]bool
+	// losing: pauses are known to lose records.
+	losing bool
 
 	// closes: the service has ended an archive session in order. Some are said to drop it always.
 	closes bool
@@ -74,6 +76,7 @@ type filler struct {
 
 	// The following are of the window that is being read.
 	session *podlog.Session
+	asked   time.Time // when the session was asked for
 	until   time.Time // when its time is up and our close frame goes out; zero: never, or it has
 	last    time.Time // when the session ends without the service's; zero: never
 	cutOff  bool
@@ -81,10 +84,17 @@ type filler struct {
 	quietAt time.Time
 	// amiss is why the session is closed early, and not in order; nil: it is not.
 	amiss error
-	// tookSlot: the service has opened the session, or may have. freed is when that ended in order, and with it freed the
-	// slot; zero: it did not.
-	tookSlot bool
-	freed    time.Time
+	slot slotUse
+}
+
+// slotUse is how an archive session had the slot, or may have had it.
+type slotUse struct {
+	// from is when the session was asked for; zero: the service has not opened it.
+	from time.Time
+	// to is a time at which it had not ended yet.
+	to time.Time
+	// freed is when the session ended in order, and with it freed the slot; zero: it did not.
+	freed time.Time
 }
 
 // archiveQuiet is how long an archive may tell nothing before it counts as having told all. The service ends sessions that
@@ -178,8 +188,8 @@ func (f *filler) forget() {
 	maps.DeleteFunc(f.barren, func(start int64, _ barren) bool { return !needed[start] })
 	hopeless := len(f.hopeless)
 	maps.DeleteFunc(f.hopeless, func(start int64, _ bool) bool { return !needed[start] })
-	if hopeless > 0 && len(f.hopeless) == 0 {
-		f.health.Clear(health.BackfillTrouble)
+	if hopeless > 0 {
+		f.clearTrouble()
 	}
 }
 
@@ -190,7 +200,7 @@ func (f *filler) read(w position.Window) (done bool, err error) {
 	f.intake.begin()
 	limit := f.limit(w)
 	f.until, f.last = time.Time{}, time.Time{}
-	f.tookSlot, f.freed = false, time.Time{}
+	f.slot = slotUse{}
 	if limit > 0 {
 		f.until = time.Now().Add(limit)
 		f.last = f.until.Add(overtime(limit))
@@ -203,11 +213,12 @@ func (f *filler) read(w position.Window) (done bool, err error) {
 		f.session, err = f.openInTurn(w, auth)
 	}
 	if err != nil {
-		f.tookSlot = mayBeOpen(err)
+		if mayBeOpen(err) {
+			f.slot = slotUse{from: f.asked, to: time.Now()}
+		}
 		f.failed(err)
 		return false, nil
 	}
-	f.tookSlot = true
 	f.logger.Info("reading the archive", zap.Time("from", w.Start), zap.Time("to", w.End))
 	defer context.AfterFunc(f.stop, f.session.Finish)()
 
@@ -217,8 +228,9 @@ func (f *filler) read(w position.Window) (done bool, err error) {
 	f.intake.delivery.until = f.last
 	defer func() { f.intake.delivery.until = time.Time{} }()
 	ended := f.session.Receive(f.abort, f)
+	f.slot = slotUse{from: f.asked, to: f.session.UpToDate()}
 	if endedInOrder(ended) {
-		f.freed = time.Now()
+		f.slot.freed = time.Now()
 	}
 	if !unanswered(ended) && !errors.Is(ended, errOvertime) {
 		if err := f.intake.flush(); err != nil {
@@ -265,6 +277,7 @@ func (f *filler) open(w position.Window, auth http.Header) (*podlog.Session, err
 	if now := f.clock.now(); to.After(now) {
 		to = now
 	}
+	f.asked = time.Now()
 	session, err := f.client.OpenArchive(f.stop, f.intake.splitter.EventType, auth, w.Start, to)
 	if f.stop.Err() == nil || err == nil {
 		f.metrics.handshake(err)
@@ -325,9 +338,7 @@ func (f *filler) finished(w position.Window, limit time.Duration, ended error) b
 	if lags {
 		f.retryAt = time.Now().Add(lagWait)
 	}
-	if len(f.hopeless) == 0 {
-		f.health.Clear(health.BackfillTrouble)
-	}
+	f.clearTrouble()
 	return done
 }
 
@@ -370,6 +381,27 @@ func (f *filler) needSecondToken(reason string) {
 	fault := health.SecondTokenNeeded(reason)
 	f.logger.Error("gaps can't be filled", zap.String("error", fault.Message))
 	f.health.Trouble(health.BackfillTrouble, fault)
+}
+
+// setLosing notes whether pauses lose records.
+func (f *filler) setLosing(losing bool) {
+	before := f.losing
+	f.losing = losing
+	switch {
+	case losing:
+		f.needSecondToken(fmt.Sprintf("an archive session moves the position of the live session, so the archive is read with the one token only every %d hours, to see whether it still does",
+			int(verdictFor.Hours())))
+	case before:
+		f.logger.Info("an archive session does not move the position of the live session any more: gaps are filled again")
+		f.clearTrouble()
+	}
+}
+
+// clearTrouble notes that gaps are filled, if nothing is left that a second token would be needed for.
+func (f *filler) clearTrouble() {
+	if len(f.hopeless) == 0 && !f.losing {
+		f.health.Clear(health.BackfillTrouble)
+	}
 }
 
 // failed notes that a window could not be read, and when to try again.

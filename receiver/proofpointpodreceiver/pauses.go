@@ -25,7 +25,7 @@ const (
 )
 
 const (
-	// A verdict is due after so many records younger than the pause, or so long after it.
+	// A verdict is due after so many records younger than the pause, or so long after the live session is back.
 	verdictRecords = 20
 	verdictAfter   = time.Minute
 	// expectedForCertain is how many records with a `ts` in the first half of a pause must have come for their absence to
@@ -36,27 +36,32 @@ const (
 	// late ones, whatever the service does.
 	provingRecords = 3
 	provingShare   = 0.25
-	// harmlessFor is how long harmless pauses are not watched any more: what the service does may change.
-	harmlessFor = 6 * time.Hour
+	// verdictFor is how long harmless pauses are not watched any more, and how long there are none after a harmful one:
+	// what the service does may change, and a verdict may be wrong.
+	verdictFor = 6 * time.Hour
 	// clearances is how many suspicious pauses have to turn out harmless, because the archive has nothing that did
 	// not come by itself, for others up to twice as long to be trusted. Each is read with a pause of its own, so
 	// without an end to that a quiet tenant's would never end.
 	clearances = 3
 	// forgetting is by how much each record makes the lag of those before it count less.
 	forgetting = 0.99
+	// leastPause is how long a pause counts as at least, where it is compared to others: how long it takes to open a session
+	// varies.
+	leastPause = time.Second
 	// leastLag is how late a record can come at any time, whatever those before it did.
 	leastLag = time.Minute
 )
 
 // pauses watches the live session's pauses for the archive. It belongs to the stream's goroutine.
 //
-// If the live position has not moved, every record with a `ts` in the first half of a pause comes by itself. If it has,
+// A pause counts from the beginning of the archive session to its end: what comes after that, such as an outage, tells
+// nothing of what an archive session does. If the live position has not moved, every record with a `ts` in the first half of a pause comes by itself. If it has,
 // none does, but for late ones: several with a `ts` so early that they should have come during the pause are evidence.
 type pauses struct {
 	slowest time.Duration // how far `ts` lies behind its arrival, at the most, of late
 
-	session  time.Time // when the live session began
-	from     time.Time // the pause that is on; zero: none
+	session  time.Time    // when the live session began
+	pause    position.Gap // when the archive had the slot, since the last live session; zero: it had not
 	watched  position.Gap
 	rate     float64 // records a second before the watched pause
 	younger  int     // records since it with a `ts` in its second half, or later
@@ -68,7 +73,7 @@ type pauses struct {
 	cleared  []time.Duration // how long those were that have turned out harmless
 
 	harmlessUntil time.Time // until when pauses are harmless
-	harmful       bool
+	noneUntil     time.Time // until when there are none, as the last was harmful
 }
 
 // suspect is a suspicious pause. It has to be read from the archive.
@@ -79,27 +84,30 @@ type suspect struct {
 }
 
 // allowed says whether there may be another pause.
-func (p *pauses) allowed() bool { return !p.harmful && !p.watching }
+func (p *pauses) allowed(now time.Time) bool { return !p.watching && !now.Before(p.noneUntil) }
 
-// begun notes the beginning of a pause.
-func (p *pauses) begun(now time.Time) { p.from = now }
+// slotTaken notes when an archive session had the slot, or may have had it.
+func (p *pauses) slotTaken(from, to time.Time) { p.pause = position.Gap{From: from, To: to} }
 
-// ended notes the next live session. It returns the pause if it has to be watched, which begins with this. rate is
-// the stream's usual number of records a second.
+// ended notes the next live session. If there was a pause that has to be watched, which begins with this, it returns the
+// time that is in doubt. rate is the stream's usual number of records a second.
 func (p *pauses) ended(now time.Time, rate float64) *position.Gap {
+	pause := p.pause
+	p.pause = position.Gap{}
 	p.watching = false
 	p.session = now
-	if p.from.IsZero() || now.Before(p.harmlessUntil) {
-		p.from = time.Time{}
+	if pause.From.IsZero() || now.Before(p.harmlessUntil) {
 		return nil
 	}
-	p.watched = position.Gap{From: p.from, To: now}
+	p.watched = pause
 	p.rate = rate
 	p.younger, p.late, p.proving = 0, 0, 0
 	p.watching = true
-	p.from = time.Time{}
-	return &p.watched
+	return &position.Gap{From: pause.From, To: now}
 }
+
+// forget drops a pause that no live session has ended in time: the service begins anew then, whatever the archive did.
+func (p *pauses) forget() { p.pause = position.Gap{} }
 
 // read notes a read of a window, how many new records it brought, and whether the window is done with it. Windows are
 // read in order, so a pause is read when the one is done in which it ends.
@@ -149,7 +157,7 @@ func (p *pauses) record(fresh []record.Record, now time.Time) verdict {
 
 // look decides when the time has come.
 func (p *pauses) look(now time.Time) verdict {
-	if !p.watching || now.Sub(p.watched.To) < verdictAfter {
+	if !p.watching || now.Sub(p.session) < verdictAfter {
 		return pauseUndecided
 	}
 	return p.decide(now)
@@ -164,10 +172,11 @@ func (p *pauses) decide(now time.Time) verdict {
 	expected := rate * max(certain, 0).Seconds()
 	switch {
 	case p.proving >= provingRecords && float64(p.proving) >= provingShare*expected:
-		p.harmlessUntil = now.Add(harmlessFor)
+		p.harmlessUntil = now.Add(verdictFor)
 		return pauseHarmless
 	case expected >= expectedForCertain && float64(p.proving+p.late) <= absence*expected:
-		p.harmful = true
+		p.noneUntil = now.Add(verdictFor)
+		p.cleared = nil
 		return pauseHarmful
 	case p.trusted():
 		return pauseTrusted
@@ -180,7 +189,7 @@ func (p *pauses) decide(now time.Time) verdict {
 func (p *pauses) trusted() bool {
 	alike := 0
 	for _, length := range p.cleared {
-		if 2*length >= p.watched.To.Sub(p.watched.From) {
+		if 2*max(length, leastPause) >= p.watched.To.Sub(p.watched.From) {
 			alike++
 		}
 	}

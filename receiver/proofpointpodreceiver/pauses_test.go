@@ -64,6 +64,7 @@ func TestPauses_loseRecordsOnABusyTenant(t *testing.T) {
 		read := strings.Count(s.kinds(), "A")
 		s.traffic(3*time.Hour, time.Minute)
 		assert.Equal(t, read, strings.Count(s.kinds(), "A"), "filling goes on")
+		assert.Equal(t, componentstatus.StatusRecoverableError, s.host.last().Status())
 		lost, _ := s.count()
 		assert.Positive(t, lost)
 
@@ -144,9 +145,14 @@ func TestPauses_endOnATenantWithoutRecords(t *testing.T) {
 // watched is a pause of two minutes, from noon on, on a tenant with a record a second.
 func watched() *pauses {
 	p := &pauses{}
-	p.begun(pauseNoon())
-	p.ended(pauseNoon().Add(2*time.Minute), 1)
+	p.pausedFor(pauseNoon(), 2*time.Minute, 1)
 	return p
+}
+
+// pausedFor lets the archive have the slot for some time, and the live session begin at its end.
+func (p *pauses) pausedFor(from time.Time, d time.Duration, rate float64) *position.Gap {
+	p.slotTaken(from, from.Add(d))
+	return p.ended(from.Add(d), rate)
 }
 
 func pauseNoon() time.Time { return time.Date(2026, 1, 12, 12, 0, 0, 0, time.UTC) }
@@ -193,8 +199,7 @@ func TestPauses_areAskedAboutAgainAfterHours(t *testing.T) {
 	p := watched()
 	require.Equal(t, pauseHarmless, p.came(upTo(0, 130)...))
 	again := func(after time.Duration) *position.Gap {
-		p.begun(pauseNoon().Add(after))
-		return p.ended(pauseNoon().Add(after+time.Minute), 1)
+		return p.pausedFor(pauseNoon().Add(after), time.Minute, 1)
 	}
 	assert.Nil(t, again(5*time.Hour), "it is known that they are harmless")
 	assert.NotNil(t, again(6*time.Hour+5*time.Minute))
@@ -220,8 +225,7 @@ func TestPauses_areClearedByAllReadsOfAllTheirHours(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := &pauses{}
-			p.begun(pauseNoon().Add(55 * time.Minute))
-			p.ended(pauseNoon().Add(65*time.Minute), 0)
+			p.pausedFor(pauseNoon().Add(55*time.Minute), 10*time.Minute, 0)
 			require.Equal(t, pauseSuspicious, p.look(pauseNoon().Add(67*time.Minute)))
 			for _, r := range test.reads {
 				start := pauseNoon().Add(time.Duration(r.hour-12) * time.Hour)
@@ -239,8 +243,7 @@ func TestPauses_takeAMinuteForPossible(t *testing.T) {
 	for range 1000 {
 		p.record([]record.Record{{Timestamp: pcommon.NewTimestampFromTime(pauseNoon().Add(-time.Minute))}}, pauseNoon().Add(-time.Minute))
 	}
-	p.begun(pauseNoon())
-	p.ended(pauseNoon().Add(90*time.Second), 1)
+	p.pausedFor(pauseNoon(), 90*time.Second, 1)
 	came := []record.Record{}
 	for second := 30; second < 45; second++ { // a minute before the end of the pause, and later
 		came = append(came, record.Record{Timestamp: pcommon.NewTimestampFromTime(pauseNoon().Add(time.Duration(second) * time.Second))})
@@ -258,4 +261,131 @@ func (s *scenario) suspected() []string {
 		}
 	}
 	return list
+}
+
+// A pause is over when the archive's session is. What comes after it tells nothing of what that does.
+func TestPauses_countOnlyWhileTheArchiveHasTheSlot(t *testing.T) {
+	p := &pauses{}
+	p.slotTaken(pauseNoon(), pauseNoon().Add(10*time.Second))
+	back := pauseNoon().Add(40 * time.Minute)
+	doubt := p.ended(back, 1)
+	assert.Equal(t, &position.Gap{From: pauseNoon(), To: back}, doubt, "all of it is in doubt")
+	require.Equal(t, pauseUndecided, p.look(back.Add(59*time.Second)), "the records of the outage have a minute to come")
+	assert.Equal(t, pauseSuspicious, p.came(upTo(10, 40*60)...), "what came in the outage does not show that nothing is missing")
+}
+
+func TestPauses_areNoneWithoutAnArchiveSession(t *testing.T) {
+	p := &pauses{}
+	assert.Nil(t, p.ended(pauseNoon().Add(2*time.Hour), 1))
+	assert.True(t, p.allowed(pauseNoon().Add(2*time.Hour)))
+
+	p.slotTaken(pauseNoon().Add(3*time.Hour), pauseNoon().Add(3*time.Hour+time.Minute))
+	p.forget()
+	assert.Nil(t, p.ended(pauseNoon().Add(5*time.Hour), 1), "the service has begun anew")
+}
+
+// A verdict may be wrong, and what the service does may change.
+func TestPauses_areTriedAgainAfterHoursIfTheyHaveLostRecords(t *testing.T) {
+	p := watched()
+	require.Equal(t, pauseHarmful, p.came(upTo(60, 130)...))
+	judged := pauseNoon().Add(2*time.Minute + time.Second)
+	assert.False(t, p.allowed(judged.Add(6*time.Hour-time.Second)))
+	assert.True(t, p.allowed(judged.Add(6*time.Hour)))
+}
+
+func TestPauses_verdictIsTakenBackWhenALaterPauseIsHarmless(t *testing.T) {
+	tenant(t, podsim.Options{}, func(s *scenario) {
+		slowly(s)
+		s.config.RetryOnFailure.MaxElapsedTime = 0
+	}, func(s *scenario) {
+		s.state("Collecting")
+		stream := s.source.streams[0].stream
+		stream.pauses.noneUntil = time.Now().Add(verdictFor)
+		stream.judge(pauseHarmful)
+		over := s.outage()
+		s.traffic(3*time.Hour, time.Minute)
+		over()
+		s.traffic(verdictFor-3*time.Hour-time.Minute, time.Minute)
+		require.NotNil(t, s.host.reported(pausesLose))
+		assert.Equal(t, componentstatus.StatusRecoverableError, s.host.last().Status())
+		assert.NotContains(t, s.kinds(), "A", "there is no pause")
+
+		s.traffic(20*time.Minute, 3*time.Second)
+		assert.Equal(t, 1, s.logged("an archive session does not move the position of the live session any more: gaps are filled again"))
+		assert.Equal(t, componentstatus.StatusOK, s.host.last().Status())
+		s.fills(9)
+		s.keepsThePromise(0)
+	})
+}
+
+// The token expires while a session lives, and that is noticed at the handshake of a pause. There is another after hours.
+func TestPauses_inWhichTheTokenExpires(t *testing.T) {
+	const renewed = podsim.Token + "-renewed"
+	extension := bearing(podsim.Token)
+	tenant(t, podsim.Options{}, func(s *scenario) {
+		s.auth(extension)
+		s.host.extensions[storageID] = s.storage
+	}, func(s *scenario) {
+		s.traffic(30*time.Minute, 10*time.Second)
+		s.service.DropAll(podsim.Drop)
+		s.traffic(time.Minute, 10*time.Second)
+		require.Len(t, s.gaps(), 1)
+		s.service.RejectTokens(podsim.Token)
+		s.until("a pause", func() bool {
+			s.mails(1)
+			s.elapse(10 * time.Second)
+			return s.service.Live(podlog.Message) == 0
+		})
+		s.traffic(10*time.Hour, 10*time.Second)
+		assert.Contains(t, s.handshakes(podlog.Message), 401)
+		s.service.AcceptTokens(renewed)
+		extension.set("Bearer "+renewed, nil)
+		s.traffic(10*time.Minute, 10*time.Second)
+		assert.Nil(t, s.host.reported(pausesLose))
+		s.fills(36)
+		s.keepsThePromise(0)
+		assert.Equal(t, componentstatus.StatusOK, s.host.last().Status())
+	})
+}
+
+// An outage begins in a pause for the archive: no session with that is opened, or one is, and the live one is not any
+// more. It is no fault of the pause.
+func TestPauses_thatAnOutageFollowsOnTellNothing(t *testing.T) {
+	for name, test := range map[string]struct {
+		opened bool // an archive session is
+		away   time.Duration
+	}{
+		"no archive session, for hours":        {false, 10 * time.Hour},
+		"no archive session, for half an hour": {false, 30 * time.Minute},
+		"an archive session, for hours":        {true, 10 * time.Hour},
+		"an archive session, for half an hour": {true, 30 * time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tenant(t, podsim.Options{}, func(s *scenario) { s.config.RetryOnFailure.MaxElapsedTime = 0 }, func(s *scenario) {
+				s.state("Collecting")
+				s.traffic(30*time.Minute, 3*time.Second)
+				s.service.DropAll(podsim.Drop)
+				s.traffic(time.Minute, 3*time.Second)
+				require.Len(t, s.gaps(), 1)
+				refuse := podsim.Step{Do: podsim.Refuse, Status: 503, Times: -1}
+				if test.opened {
+					s.service.Plan(podsim.Step{}, refuse)
+				} else {
+					s.service.Plan(refuse)
+				}
+				s.until("a pause", func() bool {
+					s.mails(1)
+					s.elapse(3 * time.Second)
+					return s.service.Live(podlog.Message) == 0
+				})
+				s.traffic(test.away, 3*time.Second)
+				s.service.ClearPlan()
+				s.traffic(10*time.Minute, 3*time.Second)
+				assert.Nil(t, s.host.reported(pausesLose))
+				s.fills(36)
+				s.keepsThePromise(0)
+				assert.Equal(t, componentstatus.StatusOK, s.host.last().Status())
+			})
+		})
+	}
 }

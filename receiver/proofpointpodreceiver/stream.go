@@ -193,7 +193,11 @@ func (s *stream) begin(session *podlog.Session) {
 	now := s.clock.at(session.Opened())
 	s.begun = now
 	s.position.ReadBackTo(s.since(now))
-	s.opened(s.position.Begin(now))
+	found := s.position.Begin(now)
+	s.opened(found)
+	if found.Forgotten {
+		s.pauses.forget()
+	}
 	if paused := s.pauses.ended(now, s.metrics.rate()); paused != nil {
 		s.position.Doubt(*paused)
 	}
@@ -245,14 +249,14 @@ func (s *stream) openedForPause(gap *position.Gap) {
 
 // fill reads the window that the live session pauses for.
 func (s *stream) fill() error {
-	s.pauses.begun(s.clock.now())
 	w, ok := s.filler.next()
 	if !ok {
 		return nil
 	}
 	done, err := s.filler.read(w)
-	if s.filler.tookSlot {
-		s.freed = s.filler.freed
+	if slot := s.filler.slot; !slot.from.IsZero() {
+		s.freed = slot.freed
+		s.pauses.slotTaken(s.clock.at(slot.from), s.clock.at(slot.to))
 	}
 	s.pauses.read(w, s.filler.intake.fresh, done)
 	return err
@@ -319,7 +323,7 @@ func (s *stream) look() {
 		return
 	}
 	s.filler.expire()
-	if !s.pauses.allowed() || !s.position.CaughtUp(s.begun) {
+	if !s.pauses.allowed(s.clock.now()) || !s.position.CaughtUp(s.begun) {
 		return
 	}
 	if _, due := s.filler.next(); due {
@@ -346,11 +350,12 @@ func (s *stream) judge(v verdict) {
 	case pauseUndecided:
 	case pauseHarmless, pauseTrusted:
 		s.position.Trust()
+		s.filler.setLosing(false)
 	case pauseSuspicious, pauseHarmful:
 		s.openedForPause(s.position.Confirm())
 		showGaps(s.health, s.position, s.backfill)
 		if v == pauseHarmful {
-			s.filler.needSecondToken("an archive session moves the position of the live session, so no more is read with the one token")
+			s.filler.setLosing(true)
 		}
 	}
 }
