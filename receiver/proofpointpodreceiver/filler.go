@@ -84,7 +84,7 @@ type filler struct {
 	quietAt time.Time
 	// amiss is why the session is closed early, and not in order; nil: it is not.
 	amiss error
-	slot slotUse
+	slot  slotUse
 }
 
 // slotUse is how an archive session had the slot, or may have had it.
