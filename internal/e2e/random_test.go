@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"syscall"
 	"testing"
 	"time"
 
@@ -123,6 +124,7 @@ func newSchedule(t *testing.T, seed uint64, durably bool) *schedule {
 		{"kill", s.kill},
 		{"backend", s.backend},
 		{"archive", s.archive},
+		{"stopped", s.stopProcess},
 		{"peace", s.peace},
 	}
 	return s
@@ -229,6 +231,20 @@ func (s *schedule) away() {
 	s.rig.stop()
 	s.pass(500*time.Millisecond, 6*time.Second)
 	s.rig.collect()
+}
+
+// stopProcess stops the process for longer than goes unnoticed, and often the service ends sessions meanwhile.
+func (s *schedule) stopProcess() {
+	s.rig.collector.signal(syscall.SIGSTOP)
+	switch s.random.IntN(4) {
+	case 0:
+	case 1:
+		s.rig.DropAll(podsim.Drop)
+	default:
+		s.rig.DropAll(podsim.Close)
+	}
+	s.pass(2500*time.Millisecond, 7*time.Second)
+	s.rig.collector.signal(syscall.SIGCONT)
 }
 
 func (s *schedule) reload() { s.rig.reload() }

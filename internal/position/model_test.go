@@ -135,6 +135,8 @@ func (w *world) step() {
 		w.fill(w.chance(2))
 	case 14, 15:
 		w.unanswered()
+	case 16, 17:
+		w.lateEnd()
 	default:
 		w.connect()
 		w.receive()
@@ -329,6 +331,24 @@ func (w *world) orderlyEnd() {
 	w.acceptBatch(true)
 	w.End(true, w.now)
 	w.cut()
+}
+
+// lateEnd ends the live session in order, and the process reads that only when some time has passed.
+func (w *world) lateEnd() {
+	if !w.open {
+		return
+	}
+	w.open = false
+	closed := w.now
+	w.pass(w.random.IntN(2 * 3600))
+	w.open = true
+	for ; w.received < w.written; w.received++ {
+		w.claim(w.log[w.received])
+	}
+	w.acceptBatch(true)
+	w.End(true, closed)
+	w.cut()
+	w.ended = closed
 }
 
 // refuse makes the stream quit with a batch that the pipeline did not accept.

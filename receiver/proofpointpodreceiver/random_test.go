@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -38,7 +39,9 @@ func TestPromise_randomSchedule(t *testing.T) {
 				ArchiveRepeats: random.Float64() / 2,
 				ArchiveDrops:   random.IntN(4) == 0,
 			}
+			var frozen atomic.Pointer[chan struct{}]
 			play(t, options, func(s *scenario) {
+				freezable(&frozen)(s)
 				s.config.Storage = &storageID
 				s.config.RetryOnFailure.MaxElapsedTime = 90 * time.Minute
 				s.sink.memory = 5 * time.Minute
@@ -46,7 +49,7 @@ func TestPromise_randomSchedule(t *testing.T) {
 					withSecondToken(s)
 				}
 			}, func(s *scenario) {
-				schedule := &schedule{scenario: s, random: random}
+				schedule := &schedule{scenario: s, random: random, frozen: &frozen}
 				for range steps {
 					schedule.step()
 				}
@@ -66,6 +69,7 @@ func TestPromise_randomSchedule(t *testing.T) {
 type schedule struct {
 	*scenario
 	random    *rand.Rand
+	frozen    *atomic.Pointer[chan struct{}]
 	mayRepeat int
 	done      []string
 	// When the backend last refused, from its first refusal to its last without much time between.
@@ -119,7 +123,7 @@ func (c *schedule) note(format string, args ...any) {
 // step does one thing.
 func (c *schedule) step() {
 	c.mail(5 * time.Minute)
-	switch c.random.IntN(13) {
+	switch c.random.IntN(14) {
 	case 0, 1:
 		how := []podsim.Action{podsim.Drop, podsim.Reset, podsim.Freeze, podsim.Close}[c.random.IntN(4)]
 		c.note("end the sessions: %s", how)
@@ -172,6 +176,16 @@ func (c *schedule) step() {
 		c.note("plan %+v", step)
 		c.service.Plan(step)
 		c.service.DropAll(podsim.Close)
+	case 11:
+		d := c.between(10*time.Second, 2*time.Hour)
+		c.note("frozen for %v", d)
+		thaw := freeze(c.frozen)
+		if c.random.IntN(4) > 0 {
+			c.elapse(c.between(time.Millisecond, 2*time.Second))
+			c.service.DropAll(podsim.Close)
+		}
+		c.traffic(d, time.Minute)
+		thaw()
 	default:
 		c.mail(40 * time.Minute)
 	}
