@@ -89,7 +89,8 @@ func (e *sourceHealth) Start(ctx context.Context, host component.Host) error {
 	}
 	running, stop := context.WithCancel(context.Background())
 	observer := newObserver(e.registry, e.components, e.history, e.settings.BuildInfo)
-	handler := newHandler(running, observer, e.history, onlyLocal(e.config.HTTP.NetAddr))
+	limits := newConnections()
+	handler := newHandler(running, observer, e.history, newWatchers(limits.limit), onlyLocal(e.config.HTTP.NetAddr))
 	listener, err := e.config.HTTP.ToListener(ctx)
 	if err != nil {
 		stop()
@@ -100,7 +101,7 @@ func (e *sourceHealth) Start(ctx context.Context, host component.Host) error {
 		stop()
 		return errors.Join(fmt.Errorf("http: the page can't be served: %w", err), listener.Close())
 	}
-	newConnections().limitServer(e.server)
+	limits.limitServer(e.server)
 
 	e.stop = stop
 	if open != nil {

@@ -78,6 +78,8 @@ func TestStream_unreadOnesAreClosedAndKeepNobodyOut(t *testing.T) {
 	for range 100 {
 		p.send("GET " + pathStream + " HTTP/1.1\r\nHost: localhost\r\n\r\n")
 	}
+	assert.Eventually(t, func() bool { return p.established() <= thisMachine.share(maxWatchers) }, writeWait/2, 10*time.Millisecond,
+		"a new one takes the place of the oldest")
 	l := p.listen()
 	for range 3 {
 		name, _ := l.next()
@@ -173,7 +175,13 @@ func TestConnections_areLimitedForEachClient(t *testing.T) {
 	assert.Len(t, limits.open, 40)
 }
 
+// Where the process may open few files, unread streams do not take all connections.
 func TestConnections_leaveFilesToTheSources(t *testing.T) {
+	for limit := minConnections; limit < maxConnections; limit++ {
+		for _, c := range []client{thisMachine, "192.0.2.1"} {
+			assert.Less(t, c.share(newWatchers(limit).limit), c.share(limit))
+		}
+	}
 	limits := newConnections()
 	assert.LessOrEqual(t, limits.limit, max(minConnections, maxFiles()/4))
 	assert.Equal(t, []client{thisMachine, thisMachine, thisMachine, thisMachine, "192.0.2.1", "2001:db8::/64"}, []client{
@@ -183,7 +191,7 @@ func TestConnections_leaveFilesToTheSources(t *testing.T) {
 }
 
 func TestWatchers_areLimitedForEachClient(t *testing.T) {
-	var w watchers
+	w := newWatchers(maxConnections)
 	other, leave := w.enter(t.Context(), "other")
 	defer leave()
 	enter := func(c client) context.Context {

@@ -29,14 +29,14 @@ type handler struct {
 	running  context.Context //nolint:containedctx // the life of the extension, not of a request
 	observer *observer
 	history  *history
-	watchers watchers
+	watchers *watchers
 	// writeWait is how long a watcher may take to read what it is sent; one that takes longer is dropped.
 	writeWait time.Duration
 }
 
 // newHandler returns what serves the page until running ends. local says that only this machine may ask.
-func newHandler(running context.Context, o *observer, h *history, local bool) http.Handler {
-	s := &handler{running: running, observer: o, history: h, writeWait: writeWait}
+func newHandler(running context.Context, o *observer, h *history, w *watchers, local bool) http.Handler {
+	s := &handler{running: running, observer: o, history: h, watchers: w, writeWait: writeWait}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+pathSources, s.sources)
 	mux.HandleFunc("GET "+pathEvents, s.events)

@@ -291,7 +291,7 @@ func TestStream_dropsWhoDoesNotRead(t *testing.T) {
 	o := newObserver(newRegistry(), newComponents(), h, component.BuildInfo{})
 	ended := make(chan struct{})
 	go func() { defer close(ended); o.run(running) }()
-	s := &handler{running: running, observer: o, history: h, writeWait: 50 * time.Millisecond}
+	s := &handler{running: running, observer: o, history: h, watchers: newWatchers(10), writeWait: 50 * time.Millisecond}
 	dropped := make(chan struct{})
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.stream(w, r)

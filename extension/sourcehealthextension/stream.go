@@ -26,6 +26,7 @@ func (s *handler) stream(w http.ResponseWriter, r *http.Request) {
 	seated, leave := s.watchers.enter(r.Context(), clientOf(r.RemoteAddr))
 	defer leave()
 	told := &watcher{handler: s, writer: w, control: http.NewResponseController(w)}
+	defer told.endWith(seated)()
 	step := time.NewTicker(streamStep)
 	defer step.Stop()
 	for told.tell(seated) == nil {
@@ -49,6 +50,21 @@ type watcher struct {
 	begun   bool
 }
 
+// endWith ends a write under way when ctx ends, so that who has lost the seat does not keep the connection. What it returns
+// must be called before the handler returns.
+func (t *watcher) endWith(ctx context.Context) (release func()) {
+	ended := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(ended)
+		_ = t.control.SetWriteDeadline(time.Now()) // where it is not possible, writeWait ends it
+	})
+	return func() {
+		if !stop() {
+			<-ended
+		}
+	}
+}
+
 // tell tells what is new. An error means that nobody listens any more.
 func (t *watcher) tell(ctx context.Context) error {
 	view, err := t.observer.ask(ctx, t.running)
@@ -57,6 +73,9 @@ func (t *watcher) tell(ctx context.Context) error {
 	}
 	if err := t.control.SetWriteDeadline(time.Now().Add(t.writeWait)); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return err
+	}
+	if ctx.Err() != nil { // it can have ended before this deadline, which takes the place of that of endWith
+		return ctx.Err()
 	}
 	if plotted := view.plotted(); t.begun && plotted.Equal(t.plotted) {
 		view = view.withoutPlots()

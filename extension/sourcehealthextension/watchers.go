@@ -7,12 +7,14 @@ import (
 	"sync"
 )
 
-// maxWatchers is how many may watch at the same time.
+// maxWatchers is how many may watch at the same time, or half of the connections, if that is less.
 const maxWatchers = 100
 
 // watchers holds who watches to a limit, in all and for each client. One too many takes the place of the one that has
 // watched longest: of the same client, or of the client that has most. It is safe for concurrent use.
 type watchers struct {
+	limit int
+
 	mu      sync.Mutex
 	present []*seat // oldest first
 }
@@ -22,6 +24,8 @@ type seat struct {
 	client client
 	cancel context.CancelFunc
 }
+
+func newWatchers(connections int) *watchers { return &watchers{limit: min(maxWatchers, connections/2)} }
 
 // enter gives a client a seat. Whoever has it leaves when the context ends, and calls leave at the end in any case.
 func (w *watchers) enter(ctx context.Context, client client) (seated context.Context, leave func()) {
@@ -46,9 +50,9 @@ func (w *watchers) add(taken *seat) *seat {
 	}
 	var surplus *seat
 	switch {
-	case has[taken.client] >= taken.client.share(maxWatchers):
+	case has[taken.client] >= taken.client.share(w.limit):
 		surplus = w.oldest(func(s *seat) bool { return s.client == taken.client })
-	case len(w.present) >= maxWatchers:
+	case len(w.present) >= w.limit:
 		most := slices.Max(slices.Collect(maps.Values(has)))
 		surplus = w.oldest(func(s *seat) bool { return has[s.client] == most })
 	}
