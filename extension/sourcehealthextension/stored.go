@@ -67,7 +67,7 @@ func (s stored) update(events []eventView) (stored, []*storage.Operation, error)
 	for _, v := range events {
 		delete(gone, v.EventID)
 	}
-	taken := make([]bool, s.slots)
+	taken := slices.Repeat([]bool{false}, s.slots)
 	for id, p := range s.places {
 		if _, is := gone[id]; !is {
 			taken[p.slot] = true
