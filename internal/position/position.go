@@ -66,6 +66,8 @@ type Position struct {
 	gaps  gaps
 	// claimed are the identities of records that are on their way to the pipeline.
 	claimed *set
+	// aside are records that are neither accepted nor rejected, by identity.
+	aside map[uint64]asideEntry
 	// begun is the handshake of the first live session of this process; zero: there was none yet.
 	begun time.Time
 	// proof is what the first records of this process prove.
@@ -110,6 +112,7 @@ func New(options Options) *Position {
 		index:   newIndex(),
 		gaps:    gaps{hours: map[int64]progress{}, late: map[int64]time.Time{}, margin: max(options.Margin, clockSlack), delay: options.ArchiveDelay},
 		claimed: newSet(),
+		aside:   map[uint64]asideEntry{},
 	}
 }
 
@@ -145,6 +148,7 @@ func (p *Position) Accepted(records []Seen, live bool, now time.Time) {
 	defer p.mu.Unlock()
 	for _, r := range records {
 		p.claimed.remove(r.ID)
+		delete(p.aside, r.ID)
 		p.index.add(entry{id: r.ID, accepted: seconds(now), ts: tsSeconds(r.TS)})
 		if live {
 			p.proof.record(r.TS)
@@ -169,6 +173,7 @@ func (p *Position) Refused(records []Seen, now time.Time) {
 	astray := strays{}
 	for _, r := range records {
 		p.claimed.remove(r.ID)
+		delete(p.aside, r.ID)
 		switch {
 		case r.TS.IsZero():
 		case r.TS.Before(p.safe.Add(-p.options.Margin)): // though what is not accepted came after safe, but for open gaps

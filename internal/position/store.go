@@ -46,6 +46,9 @@ type storedHead struct {
 	Token   string `json:"token,omitempty"`
 	Doubt   *Gap   `json:"doubt,omitempty"`
 
+	// Aside are records that were neither accepted nor rejected.
+	Aside []asideEntry `json:"aside,omitempty"`
+
 	Gaps  []Gap               `json:"gaps,omitempty"`
 	Hours map[int64]progress  `json:"hours,omitempty"`
 	Late  map[int64]time.Time `json:"late,omitempty"`
@@ -172,6 +175,7 @@ func (p *Position) join(stored *storedHead, old *index, broken []uint64) Loaded 
 	if !stored.Clean {
 		suspect, astray = p.unlearn(stored, old, broken)
 	}
+	suspect = p.suspectAside(stored.Aside, suspect, astray)
 	if len(broken) > 0 {
 		loaded.Aside = fmt.Errorf("%d of %d stored chunks of identities are broken or gone; records that they held may be repeated",
 			len(broken), stored.Next-stored.First)
@@ -223,15 +227,11 @@ func (p *Position) join(stored *storedHead, old *index, broken []uint64) Loaded 
 func (p *Position) unlearn(stored *storedHead, old *index, broken []uint64) (suspect time.Time, astray strays) {
 	suspect, astray = oldest(stored.Suspect, stored.Safe), strays{}
 	old.unlearn(stored.Flushed, func(e entry) {
-		accepted, ts := time.Unix(int64(e.accepted), 0).UTC(), time.Unix(int64(e.ts), 0).UTC()
-		switch {
-		case e.ts == 0:
-			suspect = oldest(suspect, accepted)
-		case ts.Before(accepted.Add(-p.options.ServerMemory - p.options.Margin)):
-			astray.add(ts, accepted)
-		default:
-			suspect = oldest(suspect, earlier(ts, accepted))
+		var ts time.Time
+		if e.ts != 0 {
+			ts = time.Unix(int64(e.ts), 0).UTC()
 		}
+		suspect = p.missing(ts, time.Unix(int64(e.accepted), 0).UTC(), suspect, astray)
 	})
 	if n := len(broken); n > 0 && (broken[n-1]+1)*chunkEntries > stored.Flushed {
 		// What it held and the pipeline had in its memory was accepted after all that is remembered.
@@ -334,6 +334,9 @@ func (p *Position) snapshot(now time.Time) ([]*storage.Operation, func(), error)
 	if p.doubt.From.Before(p.doubt.To) {
 		doubt := p.doubt
 		stored.Doubt = &doubt
+	}
+	for _, e := range p.aside {
+		stored.Aside = append(stored.Aside, e)
 	}
 	if len(p.index.chunks) > 0 {
 		stored.First = p.index.chunks[0].number

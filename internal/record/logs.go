@@ -36,6 +36,8 @@ func PutSIEM(dst pcommon.Map, t podlog.EventType) {
 // Format says how the records of one stream look as pdata. One goroutine uses it.
 type Format struct {
 	Body Body
+	// MaxSize is the size in bytes of protobuf from which a record is not parsed into a map; see TooLarge.
+	MaxSize int64
 	// Resource holds the attributes of the resource, and Attributes those of every log record, without that of its
 	// Problem. They are copied into each batch. They must be maps made by pcommon.NewMap.
 	Resource, Attributes pcommon.Map

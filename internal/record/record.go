@@ -13,6 +13,8 @@ const (
 	InvalidJSON Problem = "invalid_json"
 	// Truncated marks the last piece of a frame that was cut for its length.
 	Truncated Problem = "truncated"
+	// TooLargeForMap marks a record that exceeds the largest size as a map, and so is delivered as text.
+	TooLargeForMap Problem = "too_large_for_map"
 )
 
 // Record is one record of the service, or a piece of a frame that is not a clean record.

@@ -1,0 +1,45 @@
+package position
+
+import "time"
+
+// asideEntry is a record that the pipeline refuses for good, and that is neither accepted nor rejected yet. Others are
+// accepted meanwhile, so safe moves on past it; a process that finds it in storage looks for it where its `ts` says.
+type asideEntry struct {
+	ID   uint64    `json:"id"`
+	TS   time.Time `json:"ts,omitzero"`
+	Came time.Time `json:"came"` // when it was set aside
+}
+
+// SetAside notes records that are neither accepted nor rejected, while others are delivered. They stay claimed.
+// [Position.Accepted] and [Position.Refused] end that.
+func (p *Position) SetAside(records []Seen, now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, r := range records {
+		p.aside[r.ID] = asideEntry{ID: r.ID, TS: r.TS, Came: now}
+	}
+	p.changed = true
+}
+
+// suspectAside returns from when on something is missing if the records that a process had set aside are, and adds those
+// with an old `ts` to astray.
+func (p *Position) suspectAside(stored []asideEntry, suspect time.Time, astray strays) time.Time {
+	for _, e := range stored {
+		suspect = p.missing(e.TS, e.Came, suspect, astray)
+	}
+	return suspect
+}
+
+// missing notes a record that is missing, which came at a time: from when on something is missing then, or, for a `ts`
+// that lies too far back for when it came, a stray.
+func (p *Position) missing(ts, came, suspect time.Time, astray strays) time.Time {
+	switch {
+	case ts.IsZero():
+		return oldest(suspect, came)
+	case ts.Before(came.Add(-p.options.ServerMemory - p.options.Margin)):
+		astray.add(ts, came)
+		return suspect
+	default:
+		return oldest(suspect, earlier(ts, came))
+	}
+}
