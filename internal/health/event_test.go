@@ -431,12 +431,13 @@ func TestEvent_losses(t *testing.T) {
 		}
 		stream.Lost(gone(12))
 		stream.Lost(gone(14))
-		stream.Failing(health.PipelineDiscards(errors.New("invalid")), 0, time.Time{})
-		stream.Failing(health.PipelineDiscards(errors.New("invalid")), 0, time.Time{})
-		stream.PipelineWell()
+		rejects := func(guid string) health.Fault { return health.PipelineRejects(guid, errors.New("invalid")) }
+		stream.Lost(rejects("guid a"))
+		stream.Lost(rejects("guid b"))
 		s.takes(
 			"proofpointpod/eu/message/lost UnHealthy Warning ThirdPartyGenericError gap_unrecoverable",
 			"proofpointpod/eu/message/lost UnHealthy Warning ThirdPartyGenericError gap_unrecoverable",
+			"proofpointpod/eu/message/lost UnHealthy Warning FirstPartyGenericError pipeline_discards",
 			"proofpointpod/eu/message/lost UnHealthy Warning FirstPartyGenericError pipeline_discards",
 		)
 		s.elapse(24*time.Hour - time.Second)
@@ -699,18 +700,15 @@ func TestReport_saysHowFarTheSourceHadCome(t *testing.T) {
 	})
 }
 
-// A pipeline that discards a batch is in the state and in the events, and said once. There is no attempt to come.
-func TestReport_whatIsDiscardedIsSaidOnce(t *testing.T) {
+// A record that is lost is named, and the stream goes on.
+func TestReport_rejectedRecordIsNamed(t *testing.T) {
 	subscribe(t, message(), func(s *subscriber) {
 		stream := collecting(s)
-		fault := health.PipelineDiscards(errors.New("invalid"))
-		stream.Failing(fault, 0, time.Time{})
+		fault := health.PipelineRejects(`guid "a"`, errors.New("invalid"))
+		stream.Lost(fault)
 		report := s.Report().Streams[0]
-		assert.Equal(t, health.Error, report.State)
-		assert.Equal(t, []string{fault.Text()}, report.Errors)
-		assert.Nil(t, report.Retry)
-
-		stream.Is(health.Collecting)
-		assert.Equal(t, []string{fault.Text()}, s.Report().Streams[0].Errors, "for a day")
+		assert.Equal(t, health.Collecting, report.State)
+		assert.Equal(t, []string{fault.Text()}, report.Errors, "for a day")
+		assert.Contains(t, fault.Text(), `guid "a"`)
 	})
 }

@@ -67,7 +67,7 @@ func (f Fault) retried(deadline time.Time) Fault {
 // The labels of losses for good.
 const (
 	labelUnrecoverable = "gap_unrecoverable"
-	labelDiscards      = "pipeline_discards"
+	labelRejects       = "pipeline_discards"
 )
 
 // aboutProxy is for when not even the first host was reached. The error's first words say whether that is a proxy.
@@ -188,12 +188,21 @@ func PipelineRefuses(err error) Fault {
 	}
 }
 
-// PipelineDiscards is the fault of a pipeline that returned err for a batch that it will never accept.
-func PipelineDiscards(err error) Fault {
+// PipelineRefusesAll is the fault of a pipeline that returned err for good for whatever it was offered.
+func PipelineRefusesAll(err error) Fault {
 	return Fault{
-		Type: FirstPartyGeneric, Label: labelDiscards,
-		Message: fmt.Sprintf("the pipeline refuses a batch for good, and its records are lost: %s; check the processors and exporters that this names", brief(err)),
-		Outlook: "It goes on with the next batch",
+		Type: FirstPartyGeneric, Label: "pipeline_refuses_all",
+		Message: fmt.Sprintf("the pipeline refuses every record, and says that it always will: %s; check the token, the address and the limits of the exporter's backend", brief(err)),
+		Outlook: "Nothing is lost meanwhile: the records are held and offered again, and the service keeps what comes after them",
+	}
+}
+
+// PipelineRejects is the fault of a pipeline that returned err for good for one record, and accepts others.
+func PipelineRejects(name string, err error) Fault {
+	return Fault{
+		Type: FirstPartyGeneric, Label: labelRejects,
+		Message: fmt.Sprintf("a record is lost (%s): the pipeline refuses it for good while it accepts others: %s; check the processors and exporters that this names", name, brief(err)),
+		Outlook: "It goes on with the next record. Records like it may be lost, too",
 	}
 }
 
@@ -261,6 +270,14 @@ func RecordsCut() Fault {
 	return Fault{
 		Type: FirstPartyGeneric, Label: "records_truncated",
 		Message: "records came that are longer than max_record_size: what is beyond it is lost, the rest is handed on, marked proofpointpod.problem=truncated; raise max_record_size",
+	}
+}
+
+// RecordsTooLargeForMap is the fault of records that exceed max_record_size once they are parsed.
+func RecordsTooLargeForMap() Fault {
+	return Fault{
+		Type: FirstPartyGeneric, Label: "records_too_large_for_map",
+		Message: "records came that exceed max_record_size as a map: they are delivered as text, marked proofpointpod.problem=too_large_for_map; raise max_record_size and the limits behind it, or have body: text",
 	}
 }
 

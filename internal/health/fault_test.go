@@ -189,7 +189,8 @@ func TestFault_ofTheSourceItself(t *testing.T) {
 		{health.NoToken(), health.ThirdPartyConfig, "no_token", []string{"auth", "token file"}},
 		{health.Authenticator(cause), health.ThirdPartyGeneric, "authenticator", []string{"the cause; ", "extension"}},
 		{health.PipelineRefuses(cause), health.FirstPartyGeneric, "pipeline_refuses", []string{"the cause; ", "exporters", "memory_limiter", "Nothing is lost"}},
-		{health.PipelineDiscards(cause), health.FirstPartyGeneric, "pipeline_discards", []string{"the cause; ", "lost"}},
+		{health.PipelineRefusesAll(cause), health.FirstPartyGeneric, "pipeline_refuses_all", []string{"the cause; ", "token", "Nothing is lost"}},
+		{health.PipelineRejects("guid a", cause), health.FirstPartyGeneric, "pipeline_discards", []string{"guid a", "the cause; ", "lost"}},
 		{health.PipelineBlocks(90 * time.Second), health.FirstPartyGeneric, "pipeline_blocks", []string{"1m30s", "queues", "Nothing is lost"}},
 	} {
 		t.Run(test.label, func(t *testing.T) {
@@ -216,7 +217,8 @@ func TestFault_anErrorOfOthersIsCut(t *testing.T) {
 	for name, fault := range map[string]health.Fault{
 		"authenticator": health.Authenticator(long),
 		"refuses":       health.PipelineRefuses(long),
-		"discards":      health.PipelineDiscards(long),
+		"refuses all":   health.PipelineRefusesAll(long),
+		"rejects":       health.PipelineRejects("guid a", long),
 		"storage":       health.StorageFails(long),
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -74,8 +74,6 @@ func (s *Stream) Failing(fault Fault, attempt int, deadline time.Time) {
 		switch {
 		case fault.Type == ThirdPartyConfig: // it waits for the user
 			s.wrong(collection, SeverityError, fault)
-		case fault.Label == labelDiscards:
-			s.wrong(lost, SeverityWarning, fault)
 		case fault.Type == FirstPartyGeneric:
 			s.wrong(pipeline, SeverityWarning, fault)
 		default:

@@ -142,7 +142,7 @@ func (s *Source) wrong(t *tracker, severity string, fault Fault, times int) {
 		t.resolveAt = now.Add(d)
 	}
 	key := severity + " " + fault.Label
-	if fault.Label == labelUnrecoverable { // each is another one
+	if fault.Label == labelUnrecoverable || fault.Label == labelRejects { // each is another one
 		key += " " + fault.Message
 	}
 	if same := t.same(key, severity); same != nil {

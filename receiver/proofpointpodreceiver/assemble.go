@@ -135,14 +135,16 @@ func (a *assembly) intake(d *delivery, archive bool) *intake {
 		metrics:  a.metrics,
 		clock:    a.clock,
 		archive:  archive,
-		batch:    newBatch(a.config.Batch, a.source.format(a.eventType)),
+		batch:    newBatch(a.config.Batch, d.format),
+		format:   d.format,
 	}
 }
 
-func (a *assembly) delivery(outage *outage, aside bool) *delivery {
+func (a *assembly) delivery(outage *outage, isBackground bool) *delivery {
 	return &delivery{
 		handover: newHandover(a.abort, a.source.next),
 		format:   a.source.format(a.eventType),
+		maxBytes: a.config.Batch.MaxBytes,
 		obs:      a.source.obs,
 		health:   a.health,
 		metrics:  a.metrics,
@@ -151,8 +153,9 @@ func (a *assembly) delivery(outage *outage, aside bool) *delivery {
 		outage:   outage,
 		stop:     a.stop,
 		abort:    a.abort,
-		aside:    aside,
-		recovers: a.config.Storage != nil && a.config.Backfill.Enabled,
+
+		isBackground: isBackground,
+		recovers:     a.config.Storage != nil && a.config.Backfill.Enabled,
 	}
 }
 
@@ -263,6 +266,7 @@ func (s *source) resource() pcommon.Map {
 func (s *source) format(t podlog.EventType) *record.Format {
 	f := &record.Format{
 		Body:         record.Body(s.config.Body),
+		MaxSize:      s.config.MaxRecordSize,
 		Resource:     s.resource(),
 		Attributes:   pcommon.NewMap(),
 		ScopeName:    metadata.ScopeName,

@@ -3,9 +3,10 @@ package proofpointpodreceiver
 import (
 	"context"
 	"errors"
+	"math/bits"
 	"time"
 
-	"go.opentelemetry.io/collector/consumer/consumererror"
+	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/receiver/receiverhelper"
 	"go.uber.org/zap"
 
@@ -13,31 +14,43 @@ import (
 	"github.com/proofpointpod/otelcol/internal/record"
 )
 
-const (
-	// blockedAfter is how long the pipeline may take for a batch before that counts as refusing.
-	blockedAfter = 30 * time.Second
-	// stoppingWait is the longest wait between two attempts while the source stops.
-	stoppingWait = time.Second
-	// abortWait is how long the pipeline has for its answer when the source's shutdown is out of time.
-	abortWait = 50 * time.Millisecond
-	// dataFormat is how the collector's own telemetry calls what was received.
-	dataFormat = "json"
-)
+// dataFormat is how the collector's own telemetry calls what was received.
+const dataFormat = "json"
 
 var (
-	// errGaveUp: the pipeline did not take a batch, and the stream has quit.
+	// errGaveUp: the pipeline did not accept a batch in time, and the stream has stopped.
 	errGaveUp = errors.New("the pipeline did not accept a batch in time")
 	// errAborted: the source's shutdown ran out of time.
 	errAborted = errors.New("shut down before the pipeline accepted a batch")
-	// errHeldTooLong: the pipeline did not take a batch of the archive for as long as the live session may pause.
+	// errHeldTooLong: the pipeline did not accept a batch of the archive for as long as the live session may be away.
 	errHeldTooLong = errors.New("the pipeline did not accept a batch of the archive before the live session had to go on")
 )
 
-// delivery hands batches on to the pipeline, one at a time, until each is accepted or refused for good. It belongs to
-// its stream's goroutine.
+// recordOwner accounts for records while a delivery delivers them. The delivery calls it from its own goroutine.
+type recordOwner interface {
+	// accepted notes records that the pipeline has accepted.
+	accepted(records []record.Record)
+	// rejected notes a record that the pipeline never accepts. The delivery has counted and reported it.
+	rejected(r record.Record)
+	// setAside notes a record that is neither accepted nor rejected, while others are delivered.
+	setAside(r record.Record)
+	// abandoned notes a record that was set aside when the delivery ended.
+	abandoned(r record.Record)
+	// late notes the pipeline's answer to records that deliver has returned as held.
+	late(records []record.Record, answer error)
+}
+
+// delivery delivers batches to the pipeline, one at a time. It belongs to its stream's goroutine.
+//
+// A batch that is refused for now is offered again until it is accepted. A batch that is refused for good is halved, down
+// to single records. A record that is refused for good by itself is set aside. It is rejected only when the pipeline has
+// accepted another record after refusing it, and refuses it again. As long as nothing is accepted, the pipeline counts as
+// refusing: the batch is held and offered again.
 type delivery struct {
 	handover *handover
 	format   *record.Format
+	// maxBytes is the largest size of a batch of several records.
+	maxBytes int
 	obs      *receiverhelper.ObsReport
 	health   *health.Stream
 	metrics  *streamMetrics
@@ -48,297 +61,198 @@ type delivery struct {
 	stop  context.Context // ended: hurry
 	abort context.Context // ended: return at once
 
-	// aside: another delivery of the stream tells how the pipeline is, and when to give up. This one never does: what it
-	// holds stays in a gap as long as it is not accepted.
-	aside bool
-	// recovers: what is not handed on is a gap for the next process, which reads it from the archive.
+	// isBackground: another delivery of the stream says how the pipeline is, and when to give up. This one never gives up:
+	// what it holds stays in a gap as long as it is not accepted.
+	isBackground bool
+	// recovers: what is not delivered is a gap for the next process, which reads it from the archive.
 	recovers bool
 	// until is when a batch counts as held for too long; zero: never.
 	until time.Time
 	// held is a batch that the pipeline has not answered, and which nobody waits for any more; nil: there is none.
 	held *held
-	// offered: the flow knows that the pipeline has to take a batch.
-	offered bool
+	// isOffered: the flow knows that the pipeline has to take a batch.
+	isOffered bool
 	// collecting: a session is open, and Collecting is the state to return to.
 	collecting bool
 	// faulty: the newest state reported is a fault of the pipeline.
 	faulty bool
-	// discarded is how many records in a row the pipeline refused for good.
-	discarded int
+	// acceptances counts the batches, and parts of batches, that were accepted.
+	acceptances uint64
+	// fruitless counts the rounds in a row in which nothing was accepted.
+	fruitless uint
+	aside     aside
 }
 
-// held is a batch that the pipeline was given, and what is told of its answer when that comes late.
-type held struct {
-	answer <-chan error
-	late   func(answer error)
+// undelivered is what deliver has not delivered.
+type undelivered struct {
+	records []record.Record
+	// held is how many of them, the first, the pipeline may still hold.
+	held int
 }
 
-// deliver hands on one batch. It returns nil when that is accepted, or refused for good and counted; errGaveUp when the
-// pipeline has refused for too long and the stream has quit; errAborted when the source's shutdown is out of time;
-// errHeldTooLong when until has passed.
+// deliver delivers one batch. When it returns without an error, each record is accepted, rejected or set aside, and its
+// owner knows. The error is errGaveUp when the pipeline has refused for too long and the stream has stopped; errAborted
+// when the source's shutdown is out of time; errHeldTooLong when until has passed.
 //
-// After an error the pipeline may still hold the batch, which busy says. It can accept it yet, so late is told of its
-// answer: before another batch is offered, or while close waits.
-//
-// The pipeline may change what it is given, so every attempt gets logs built anew from the records.
-func (d *delivery) deliver(records []record.Record, late func(answer error)) error {
+// After an error the pipeline may still hold records. It can accept them yet, so late is called with the answer: before
+// another batch is offered, or while close waits.
+func (d *delivery) deliver(records []record.Record, owner recordOwner) (undelivered, error) {
 	d.metrics.received(records)
-	operation := d.obs.StartLogsOp(d.handover.ctx)
-	err := d.deliverUntilAccepted(operation, records, late)
-	d.obs.EndLogsOp(operation, dataFormat, len(records), err)
-	switch {
-	case err == nil:
-		d.taken()
-		d.accepted()
-	case consumererror.IsPermanent(err):
-		d.taken()
-		d.discard(records, err)
-		return nil
+	left, err := d.deliverAll(records, owner)
+	if err != nil {
+		d.count(len(left.records), err)
 	}
-	return err
+	return left, err
 }
 
-// unanswered says whether an error of deliver is our own, and not the pipeline's answer.
-func unanswered(err error) bool {
-	return errors.Is(err, errGaveUp) || errors.Is(err, errAborted) || errors.Is(err, errHeldTooLong)
+// count has the collector's own telemetry count records that are not delivered.
+func (d *delivery) count(records int, err error) {
+	d.obs.EndLogsOp(d.obs.StartLogsOp(d.handover.ctx), dataFormat, records, err)
 }
 
-func (d *delivery) deliverUntilAccepted(ctx context.Context, records []record.Record, late func(error)) error {
+func (d *delivery) deliverAll(records []record.Record, owner recordOwner) (undelivered, error) {
+	if err := d.makeRoomAside(); err != nil {
+		return undelivered{records: records}, err
+	}
 	for {
-		err := d.offer(ctx, records, late)
-		if err == nil || consumererror.IsPermanent(err) || unanswered(err) {
-			return err
-		}
-		wait, err := d.refused(health.PipelineRefuses(err), len(records))
+		r, err := d.offerHalved(records, owner)
 		if err != nil {
-			return err
+			return r.left, err
+		}
+		switch {
+		case r.refusal == nil:
+			return undelivered{}, nil
+		case r.accepted || len(r.untested) == 0:
+			// The records that were refused by themselves do not hold the others.
+			d.setAside(r.suspects, owner)
+			records = r.untested
+		}
+		if len(records) == 0 && r.accepted {
+			return undelivered{}, nil
+		}
+		wait, err := d.refused(health.PipelineRefusesAll(r.refusal), len(r.suspects)+len(r.untested))
+		if err != nil {
+			return undelivered{records: records}, err
+		}
+		if len(records) == 0 {
+			d.aside.retryAt = time.Now().Add(wait)
+			return undelivered{}, nil
 		}
 		if err := d.pause(wait); err != nil {
-			return err
+			return undelivered{records: records}, err
 		}
 	}
 }
 
-// offer makes one attempt. While the pipeline neither accepts nor refuses, there is no other: it may still accept.
-func (d *delivery) offer(ctx context.Context, records []record.Record, late func(error)) error {
-	if d.abort.Err() != nil {
-		return errAborted // or the pipeline might accept what then counts as missing
-	}
-	if d.held != nil {
-		if err := d.await(len(records)); unanswered(err) {
-			return err
+// refusedRecord is a record that was refused for good by itself.
+type refusedRecord struct {
+	record  record.Record
+	refusal error
+	// acceptances is the delivery's count when it was refused.
+	acceptances uint64
+}
+
+// round is one attempt at a batch and, where that is refused for good, at its halves.
+type round struct {
+	// accepted: the pipeline has accepted a part.
+	accepted bool
+	// refusal is the newest refusal for good; nil: there was none that counts.
+	refusal error
+	// suspects were refused by themselves. untested are left out, as the pipeline refuses whatever it is offered.
+	suspects []refusedRecord
+	untested []record.Record
+	// left is what was not delivered because of an error.
+	left undelivered
+}
+
+// offerHalved offers records, and the halves of what is refused for good. It goes on until each record is accepted or
+// was refused by itself, or the pipeline seems to refuse everything.
+func (d *delivery) offerHalved(records []record.Record, owner recordOwner) (round, error) {
+	var r round
+	// One way down to a single record and the other halves on it: where all of these are refused, so is the rest.
+	patience := 2*bits.Len(uint(len(records))) + 1
+	refusals := 0
+	parts := [][]record.Record{records}
+	for len(parts) > 0 {
+		part := parts[len(parts)-1]
+		parts = parts[:len(parts)-1]
+		if refusals > patience {
+			r.untested = append(r.untested, part...)
+			continue
+		}
+		logs := d.format.Logs(part)
+		if d.isTooLarge(logs, part) {
+			parts = append(parts, d.halves(part)...)
+			continue
+		}
+		refusal, err := d.offerUntilAnswered(logs, part, owner)
+		switch {
+		case err != nil:
+			r.leave(part, parts, d.held != nil)
+			return r, err
+		case refusal == nil:
+			refusals, r.accepted = 0, true
+			continue
+		}
+		refusals++
+		r.refusal = refusal
+		if len(part) == 1 {
+			r.suspects = append(r.suspects, refusedRecord{part[0], refusal, d.acceptances})
+		} else {
+			parts = append(parts, d.halves(part)...)
 		}
 	}
-	if !d.offered {
-		d.offered = true
-		d.flow.offered()
-	}
-	var answer error
-	d.held = &held{
-		answer: d.handover.offer(ctx, d.format.Logs(records)),
-		late:   func(err error) { answer = err },
-	}
-	if err := d.await(len(records)); unanswered(err) {
-		d.held.late = func(answer error) {
-			if answer == nil {
-				d.taken()
-			}
-			late(answer)
-		}
-		return err
-	}
-	return answer
-}
-
-// await waits for the pipeline's answer to the batch that it holds. The error is why there is none yet.
-func (d *delivery) await(waiting int) error {
-	started := time.Now()
-	blocked := time.NewTimer(blockedAfter)
-	defer blocked.Stop()
-	var over <-chan time.Time
-	if !d.until.IsZero() {
-		timer := time.NewTimer(time.Until(d.until))
-		defer timer.Stop()
-		over = timer.C
-	}
-	for {
-		select {
-		case answer := <-d.held.answer:
-			d.settle(answer)
-			return nil
-		case <-d.abort.Done():
-			return d.lastAnswer()
-		case <-over:
-			return errHeldTooLong
-		case <-blocked.C:
-		}
-		fault := health.PipelineBlocks(time.Since(started).Round(time.Second))
-		if _, err := d.refused(fault, waiting); err != nil {
-			return err
-		}
-		// There is no next attempt before an answer. Nothing changes now but by an answer, or at the deadline.
-		if deadline := d.outage.deadline(); !deadline.IsZero() {
-			blocked.Reset(time.Until(deadline))
-		}
-	}
-}
-
-// lastAnswer is the pipeline's answer to a batch that it was just given when the time was up, or errAborted: what it
-// accepts at that moment must not count as missing.
-func lastAnswer(result <-chan error) error {
-	last := time.NewTimer(abortWait)
-	defer last.Stop()
-	select {
-	case err := <-result:
-		return err
-	case <-last.C:
-		return errAborted
-	}
-}
-
-// lastAnswer is that to the batch which the pipeline holds.
-func (d *delivery) lastAnswer() error {
-	answer := lastAnswer(d.held.answer)
-	if errors.Is(answer, errAborted) {
-		return errAborted
-	}
-	d.settle(answer)
-	return nil
-}
-
-// settle passes on the pipeline's answer to the batch that it held.
-func (d *delivery) settle(answer error) {
-	late := d.held.late
-	d.held = nil
-	late(answer)
-}
-
-// busy says whether the pipeline still holds a batch that nobody waits for.
-func (d *delivery) busy() bool {
-	if d.held == nil {
-		return false
-	}
-	select {
-	case answer := <-d.held.answer:
-		d.settle(answer)
-		return false
-	default:
-		return true
-	}
-}
-
-// refused counts one refusal, reports it, and returns how long to wait before the next attempt, or errGaveUp.
-func (d *delivery) refused(fault health.Fault, count int) (time.Duration, error) {
-	wait, giveUp := d.outage.failed(time.Now(), 0)
-	d.faulty = true
-	if giveUp {
-		fault.Outlook = gaveUp(d.outage)
-		d.health.Quit(fault, d.outage.attempts)
-		d.logger.Error("not collecting any more",
-			zap.String("error", fault.Text()), zap.String("error.type", string(fault.Type)))
-		return 0, errGaveUp
-	}
-	if d.aside {
-		d.health.Trouble(health.BackfillTrouble, health.FillFails(fault))
+	if r.accepted {
+		d.fruitless = 0
 	} else {
-		d.health.Failing(fault, d.outage.attempts, d.outage.deadline())
+		d.fruitless++
 	}
-	d.logger.Warn("a batch is held until the pipeline accepts it; nothing is read meanwhile",
-		zap.String("error", fault.Text()),
-		zap.String("error.type", string(fault.Type)),
-		zap.Int("records", count),
-		zap.Int("attempt", d.outage.attempts),
-	)
-	return wait, nil
+	if len(r.suspects) == 0 && len(r.untested) == 0 {
+		r.refusal = nil
+	}
+	return r, nil
 }
 
-// pause waits between two attempts. The error is why there is no other.
-func (d *delivery) pause(wait time.Duration) error {
-	if !d.until.IsZero() {
-		wait = min(wait, time.Until(d.until))
+// leave notes what is left when a part was neither accepted nor refused for good.
+func (r *round) leave(part []record.Record, parts [][]record.Record, isHeld bool) {
+	r.left.records = append(r.left.records, part...)
+	if isHeld {
+		r.left.held = len(part)
 	}
-	switch {
-	case !pauseForPipeline(d.stop, d.abort, wait):
-		return errAborted
-	case !d.until.IsZero() && !time.Now().Before(d.until):
-		return errHeldTooLong
+	for _, other := range parts {
+		r.left.records = append(r.left.records, other...)
 	}
-	return nil
+	for _, s := range r.suspects {
+		r.left.records = append(r.left.records, s.record)
+	}
+	r.left.records = append(r.left.records, r.untested...)
 }
 
-// pauseForPipeline waits between two attempts. A stop that comes meanwhile ends the wait, and then waits are short: the
-// pipeline has until the end of the shutdown, abort, to accept. It returns false when that has come.
-func pauseForPipeline(stop, abort context.Context, wait time.Duration) bool {
-	if stop.Err() != nil {
-		return pause(abort, min(wait, stoppingWait))
+// halves returns the halves of a part, the one to be offered first last. Which that is changes from round to round, so
+// that each round in which nothing is accepted gets to another record.
+func (d *delivery) halves(part []record.Record) [][]record.Record {
+	first, second := part[:len(part)/2], part[len(part)/2:]
+	if d.fruitless>>(bits.Len(uint(len(part)))-bits.Len(2))&1 == 1 {
+		return [][]record.Record{first, second}
 	}
-	return pause(stop, wait) || abort.Err() == nil
+	return [][]record.Record{second, first}
 }
 
-// taken notes in the flow that the pipeline has taken what was offered.
-func (d *delivery) taken() {
-	d.offered = false
-	d.flow.taken()
-}
-
-// accepted ends the pipeline's outage.
-func (d *delivery) accepted() {
-	d.outage.over()
-	if d.discarded > 0 {
-		d.logger.Error("the pipeline accepts records again; those that it refused for good are lost", zap.Int("records", d.discarded))
-		d.discarded = 0
+// isTooLarge says whether several records exceed the largest size of a batch. As text, they were counted before.
+func (d *delivery) isTooLarge(logs plog.Logs, part []record.Record) bool {
+	if len(part) == 1 || d.format.Body != record.BodyMap {
+		return false
 	}
-	if d.faulty && d.aside {
-		d.health.Clear(health.BackfillTrouble)
-	}
-	if d.faulty && !d.aside {
-		d.health.PipelineWell()
-	}
-	if d.faulty && d.collecting {
-		d.health.Is(health.Collecting)
-		d.logger.Info("the pipeline accepts records again")
-	}
-	d.faulty = false
-}
-
-// discard accounts for records that the pipeline refused for good.
-func (d *delivery) discard(records []record.Record, err error) {
-	d.metrics.refused(len(records))
-	fault := health.PipelineDiscards(err)
-	first := d.discarded == 0
-	if first { // one line for a run of them, and one at its end
-		d.logger.Error("the pipeline refuses records for good",
-			zap.String("error", fault.Text()), zap.String("error.type", string(fault.Type)), zap.Int("records", len(records)))
-	}
-	d.discarded += len(records)
-	// The pipeline answers, so its outage, if there was one, is over.
-	d.outage.over()
-	switch {
-	case !d.aside:
-		d.health.Failing(fault, 0, time.Time{})
-	case first: // the live session goes on, so there is no state to tell of
-		d.health.Lost(fault)
-	}
-	d.faulty = true
-}
-
-// lost accounts for records that were read and can't be handed on any more.
-func (d *delivery) lost(records []record.Record, err error) {
-	d.metrics.refused(len(records))
-	fate := "they are lost, unless the service sends them again by itself"
-	if d.recovers {
-		fate = "they are read from the archive after the next start"
-	}
-	d.logger.Error("records that were read are not handed on: "+fate,
-		zap.Int("records", len(records)), zap.Error(err))
+	var sizer plog.ProtoMarshaler
+	return sizer.LogsSize(logs) > d.maxBytes
 }
 
 // open makes the delivery ready. It is called once, before the first batch, and close after the last.
 func (d *delivery) open() { d.handover.start() }
 
 // close waits for the answer to a batch that the pipeline still holds, until the source's shutdown is out of time, and
-// ends the handover. A pipeline that blocked for so long that the stream has quit may have accepted the batch after all,
-// and then its records must not be read again.
+// ends the handover. A pipeline that blocked for so long that the stream has stopped may have accepted the batch after
+// all, and then its records must not be read again.
 func (d *delivery) close() {
 	if d.held != nil {
 		select {
@@ -348,5 +262,9 @@ func (d *delivery) close() {
 			_ = d.lastAnswer() // without one, the batch goes on counting as missing
 		}
 	}
+	if d.held == nil && d.stop.Err() != nil && len(d.aside.records) > 0 {
+		_ = d.retryAside() // for the last time; what is refused again is read from the archive
+	}
+	d.abandonAside()
 	d.handover.close()
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,7 +12,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component/componentstatus"
-	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/proofpointpod/otelcol/internal/podlog"
@@ -131,28 +129,6 @@ func TestDelivery_readsNothingWhileABatchIsHeld(t *testing.T) {
 	})
 }
 
-func TestDelivery_permanentRefusalIsCountedAndTheNextBatchGoesOn(t *testing.T) {
-	var batches atomic.Int32
-	play(t, podsim.Options{}, func(s *scenario) {
-		s.service.Generate(podlog.Message, 300)
-		s.sink.answers(func(context.Context, plog.Logs) error {
-			if batches.Add(1) == 2 {
-				return consumererror.NewPermanent(errBackendDown)
-			}
-			return nil
-		})
-	}, func(s *scenario) {
-		s.until("the other batches", func() bool { return len(s.sink.bodies(podlog.Message)) == 200 })
-		s.elapse(time.Minute)
-		assert.EqualValues(t, 3, batches.Load(), "a batch that is refused for good is not tried again")
-		produced := texts(s.service.Produced(podlog.Message))
-		assert.Equal(t, append(produced[:100:100], produced[200:]...), s.sink.bodies(podlog.Message))
-		assert.Contains(t, s.said(), "refuses a batch for good")
-		assert.Equal(t, []string{"Initialized", "Authenticated", "Collecting", "Error", "Collecting"}, s.host.states())
-		assert.Equal(t, []int{101}, s.handshakes(podlog.Message))
-	})
-}
-
 func TestDelivery_blockedPipelineCountsAsRefusingAfter30s(t *testing.T) {
 	release := make(chan struct{})
 	play(t, podsim.Options{}, func(s *scenario) {
@@ -242,26 +218,5 @@ func TestDelivery_retriesSwitchedOffQuitsAtTheFirstRefusal(t *testing.T) {
 		assert.Equal(t, componentstatus.StatusPermanentError, event.Status())
 		require.ErrorContains(s.t, event.Err(), "retry_on_failure.enabled")
 		assert.Equal(t, 1, s.sink.offers())
-	})
-}
-
-func TestDelivery_saysThatRecordsAreLostAlsoAfterTheyWereHeld(t *testing.T) {
-	play(t, podsim.Options{}, func(s *scenario) {
-		s.service.Generate(podlog.Message, 250)
-		s.sink.answers(refuse)
-	}, func(s *scenario) {
-		s.state("Error")
-		s.elapse(time.Minute)
-		s.sink.answers(func(context.Context, plog.Logs) error { return consumererror.NewPermanent(errBackendDown) })
-		s.until("two batches more", func() bool {
-			return s.metric("otelcol_proofpointpod_receiver_records_refused")["event_type=message"] == 250
-		})
-		assert.Equal(t, 1, s.logs.FilterMessage("the pipeline refuses records for good").Len(), "one line for a run of them")
-		s.sink.answers(nil)
-		s.service.Generate(podlog.Message, 5)
-		s.until("what came after", func() bool { return len(s.sink.bodies(podlog.Message)) == 5 })
-		end := s.logs.FilterMessageSnippet("those that it refused for good are lost").All()
-		require.Len(s.t, end, 1)
-		assert.EqualValues(t, 250, end[0].ContextMap()["records"])
 	})
 }

@@ -136,6 +136,9 @@ func (f *filler) run() {
 			continue // what is due, and what is too old, is reckoned by the service's clock
 		}
 		f.expire()
+		if err := f.intake.delivery.retryAsideIfDue(); err != nil {
+			return
+		}
 		w, ok := f.next()
 		if !ok {
 			continue
@@ -232,7 +235,7 @@ func (f *filler) read(w position.Window) (done bool, err error) {
 	if endedInOrder(ended) {
 		f.slot.freed = time.Now()
 	}
-	if !unanswered(ended) && !errors.Is(ended, errOvertime) {
+	if !isUnanswered(ended) && !errors.Is(ended, errOvertime) {
 		if err := f.intake.flush(); err != nil {
 			ended = err
 		}
@@ -240,7 +243,7 @@ func (f *filler) read(w position.Window) (done bool, err error) {
 	if f.intake.records > 0 && f.intake.dated == 0 && f.mayWait(w) {
 		f.amiss = errNotAsked // records have a time: this may be what is wrong, in words
 	}
-	if f.amiss != nil && !unanswered(ended) && !errors.Is(ended, errOvertime) {
+	if f.amiss != nil && !isUnanswered(ended) && !errors.Is(ended, errOvertime) {
 		ended = f.amiss
 	}
 	switch {
@@ -474,7 +477,7 @@ func (f *filler) finish(amiss error) {
 
 // Due implements [podlog.Handler].
 func (f *filler) Due() time.Time {
-	due := earliest(f.intake.batch.due, earliest(f.until, f.last))
+	due := earliest(f.intake.due(), earliest(f.until, f.last))
 	if f.amiss == nil {
 		due = earliest(due, f.quietAt)
 	}
@@ -495,7 +498,7 @@ func (f *filler) Flush() error {
 	if f.amiss == nil && !now.Before(f.quietAt) {
 		f.finish(errArchiveQuiet)
 	}
-	err := f.intake.flush()
+	err := f.intake.flushDue()
 	f.quietAt = f.quietAt.Add(time.Since(now)) // nothing was read meanwhile
 	return err
 }

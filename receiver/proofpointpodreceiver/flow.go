@@ -59,6 +59,15 @@ func (f *flow) taken() {
 	f.held--
 }
 
+// withdrawn notes that a batch is not offered any more, though the pipeline has not taken it: the stream gives up, and the
+// pipeline does not hold the batch.
+func (f *flow) withdrawn() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.since = time.Now() // the time that the batch waited counts as none in which the pipeline was at work
+	f.held--
+}
+
 // now is how the pipeline has done so far.
 func (f *flow) now() position.Flow {
 	f.mu.Lock()

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/proofpointpod/otelcol/internal/podlog"
@@ -147,5 +148,36 @@ func TestFlow(t *testing.T) {
 		f.offered()
 		f.taken()
 		passes(time.Hour, 0, 1)
+	})
+}
+
+// A stream that has given up on a pipeline that refuses it holds nothing there. What the other stream's records wait for
+// counts all the same.
+func TestPromise_killAfterAnotherStreamHasGivenUpOnARefusal(t *testing.T) {
+	tenant(t, podsim.Options{}, func(s *scenario) {
+		s.config.SupportedEvents = []podlog.EventType{podlog.Message, podlog.Maillog}
+	}, func(s *scenario) {
+		s.sink.answers(func(_ context.Context, logs plog.Logs) error {
+			records := logs.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords()
+			if id, _ := records.At(0).Attributes().Get("_siemEventID"); id.Str() == podlog.Maillog.EventID() {
+				return errBackendDown
+			}
+			return nil
+		})
+		s.service.Generate(podlog.Maillog, 1)
+		s.elapse(2 * time.Hour)
+		require.Contains(t, s.said(), "gave up")
+		s.sink.flushBefore(5 * time.Minute)
+		s.traffic(4*time.Minute, 8*time.Second)
+		s.sink.fillUp()
+		s.mails(1)
+		s.elapse(time.Hour)
+		s.kill()
+		lost, _ := s.count()
+		require.Greater(t, lost, 25, "what was in the batch processor")
+		s.sink.answers(nil)
+		s.start()
+		s.fills(9)
+		s.keepsThePromise(0)
 	})
 }

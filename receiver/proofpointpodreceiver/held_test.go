@@ -15,7 +15,7 @@ import (
 
 const (
 	isHeld           = "a batch is held until the pipeline accepts it; nothing is read meanwhile"
-	acceptedAfterAll = "the pipeline has accepted after all what it had held for too long"
+	acceptedAfterAll = "the pipeline accepted a batch after its timeout"
 )
 
 // blocks has the pipeline hold what it is offered, if which says so, until the function that it returns is called with

@@ -2,6 +2,7 @@ package proofpointpodreceiver
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -25,7 +26,8 @@ type intake struct {
 	// look, if there is one, sees the new records of each frame before they are handed on.
 	look func(fresh []record.Record, read time.Time)
 
-	batch batch
+	format *record.Format
+	batch  batch
 
 	noted []position.Seen // memory for what the position is told of a batch
 
@@ -70,6 +72,11 @@ func (in *intake) take(data []byte, read time.Time, truncated bool) error {
 	}
 	if in.look != nil {
 		in.look(fresh, read)
+	}
+	for i := range fresh {
+		if in.format.TooLarge(&fresh[i]) {
+			fresh[i].Problem = record.TooLargeForMap
+		}
 	}
 	in.batch.added(before)
 	for in.batch.full() {
@@ -128,19 +135,19 @@ func (in *intake) flush() error {
 // deliverNext delivers the first records of the batch, as many as go together.
 func (in *intake) deliverNext() error {
 	offered := in.batch.next()
-	if err := in.delivery.deliver(offered, func(answer error) { in.answered(offered, answer) }); err != nil {
-		in.failed(in.batch.records, len(offered), err)
+	left, err := in.delivery.deliver(offered, in)
+	if err != nil {
+		left.records = slices.Concat(left.records, in.batch.records[len(offered):])
+		in.failed(left, err)
 		return err
 	}
-	in.accepted(offered)
 	in.batch.delivered(len(offered))
 	return nil
 }
 
-// accepted notes records that the pipeline has accepted, or refused for good.
+// accepted implements recordOwner.
 func (in *intake) accepted(records []record.Record) {
-	in.noted = seen(in.noted[:0], records)
-	in.position.Accepted(in.noted, !in.archive, in.clock.now())
+	in.settled(records)
 	in.delivered = time.Now()
 	if in.archive {
 		in.metrics.recovered(len(records))
@@ -149,32 +156,50 @@ func (in *intake) accepted(records []record.Record) {
 	}
 }
 
-// failed accounts for records that were not handed on. The first of them, as many as offered says, the pipeline may
-// still hold. Those of the archive are in a gap that stays open.
-func (in *intake) failed(records []record.Record, offered int, err error) {
-	if !errors.Is(err, errHeldTooLong) { // they are read again soon
-		in.delivery.lost(records, err)
-	}
-	switch {
-	case !in.archive:
-		in.position.Refused(seen(nil, records), in.clock.now())
-	case in.delivery.busy():
-		in.release(records[offered:]) // the others are still on their way
-	default:
-		in.release(records)
-	}
-	in.batch.abandon()
+// rejected implements recordOwner.
+func (in *intake) rejected(r record.Record) { in.settled([]record.Record{r}) }
+
+// settled notes records that need not be delivered any more.
+func (in *intake) settled(records []record.Record) {
+	in.noted = seen(in.noted[:0], records)
+	in.position.Accepted(in.noted, !in.archive, in.clock.now())
 }
 
-// answered notes the pipeline's late answer to records that were not handed on in time.
-func (in *intake) answered(records []record.Record, answer error) {
+// setAside implements recordOwner.
+func (in *intake) setAside(r record.Record) {
+	in.position.SetAside(seen(nil, []record.Record{r}), in.clock.now())
+}
+
+// abandoned implements recordOwner.
+func (in *intake) abandoned(r record.Record) {
+	in.position.Refused(seen(nil, []record.Record{r}), in.clock.now())
+}
+
+// late implements recordOwner.
+func (in *intake) late(records []record.Record, answer error) {
 	switch {
 	case answer == nil:
 		in.accepted(records)
-		in.delivery.logger.Info("the pipeline has accepted after all what it had held for too long", zap.Int("records", len(records)))
+		in.delivery.logger.Info("the pipeline accepted a batch after its timeout", zap.Int("records", len(records)))
 	case in.archive:
 		in.release(records)
 	}
+}
+
+// failed accounts for records that were not delivered. Those of the archive are in a gap that stays open.
+func (in *intake) failed(left undelivered, err error) {
+	if !errors.Is(err, errHeldTooLong) { // they are read again soon
+		in.delivery.lost(left.records, err)
+	}
+	switch {
+	case !in.archive:
+		in.position.Refused(seen(nil, left.records), in.clock.now())
+	case in.delivery.busy():
+		in.release(left.records[left.held:]) // the others are still on their way
+	default:
+		in.release(left.records)
+	}
+	in.batch.abandon()
 }
 
 // drop forgets the batch: what is in it is read again.
@@ -188,6 +213,19 @@ func (in *intake) release(records []record.Record) {
 	for i := range records {
 		in.position.Release(records[i].ID)
 	}
+}
+
+// due is when flushDue has something to do; zero: not before more records come.
+func (in *intake) due() time.Time { return earliest(in.batch.due, in.delivery.aside.retryAt) }
+
+// flushDue delivers the batch, and offers again what was set aside, if it is time.
+func (in *intake) flushDue() error {
+	if due := in.batch.due; !due.IsZero() && !time.Now().Before(due) {
+		if err := in.flush(); err != nil {
+			return err
+		}
+	}
+	return in.delivery.retryAsideIfDue()
 }
 
 // begin starts the count of another session.

@@ -1,7 +1,6 @@
 package proofpointpodreceiver
 
 import (
-	"context"
 	"strconv"
 	"testing"
 	"time"
@@ -9,8 +8,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component/componentstatus"
-	"go.opentelemetry.io/collector/consumer/consumererror"
-	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/proofpointpod/otelcol/internal/podlog"
 	"github.com/proofpointpod/otelcol/internal/podsim"
@@ -284,24 +281,6 @@ func TestPromise_stopWhileTheBackendRefuses(t *testing.T) {
 		require.Len(t, s.gaps(), 1, "the drain was cut off")
 		s.fills(9)
 		s.keepsThePromise(0)
-	})
-}
-
-func TestPromise_refusedForGood(t *testing.T) {
-	tenant(t, podsim.Options{}, func(s *scenario) {
-		s.service.Plan(podsim.Step{Do: podsim.Drop, Records: 60})
-	}, func(s *scenario) {
-		s.sink.answers(func(context.Context, plog.Logs) error { return consumererror.NewPermanent(errBackendDown) })
-		s.mails(20)
-		s.elapse(time.Second)
-		s.sink.answers(nil)
-		s.mails(60)
-		s.elapse(time.Minute)
-		s.fills(9)
-		lost, repeated := s.count()
-		assert.Equal(t, 20, lost, "those refused, which counts as dealt with: the archive has them")
-		assert.Zero(t, repeated)
-		assert.Equal(t, map[string]float64{"event_type=message": 20}, s.metric(metricRefused))
 	})
 }
 

@@ -17,8 +17,6 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/configopaque"
-	"go.opentelemetry.io/collector/consumer/consumererror"
-	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/proofpointpod/otelcol/internal/health"
 	"github.com/proofpointpod/otelcol/internal/podlog"
@@ -426,27 +424,6 @@ func TestReport_holdsNoSecret(t *testing.T) {
 				assert.NotContains(t, known, part)
 			}
 		}
-	})
-}
-
-func TestReport_recordsOfTheArchiveAreDiscarded(t *testing.T) {
-	var v *viewer
-	play(t, podsim.Options{Tokens: []string{podsim.Token, secondToken}, Past: map[podlog.EventType]int{podlog.Message: 500}}, func(s *scenario) {
-		v = s.watched()
-		s.config.Backfill.APISecret = secondToken
-		s.config.Backfill.Since = "12h"
-	}, func(s *scenario) {
-		s.state("Collecting")
-		s.elapse(500 * time.Millisecond)
-		s.sink.answers(func(context.Context, plog.Logs) error { return consumererror.NewPermanent(errBackendDown) })
-		s.elapse(time.Minute)
-		assert.Contains(t, v.said(), "message/lost UnHealthy Warning pipeline_discards")
-		report := v.look(t)
-		assert.Equal(t, health.Collecting, report.State)
-		events := v.events()
-		lost := events[len(events)-1]
-		assert.Equal(t, 1, report.Streams[0].Repeats[lost.EventID].Count, "or the status would change with each batch")
-		assert.Greater(t, s.sink.offers(), 2)
 	})
 }
 

@@ -292,15 +292,13 @@ func (s *stream) well() {
 }
 
 // Due implements [podlog.Handler].
-func (s *stream) Due() time.Time { return earliest(s.intake.batch.due, s.lookAt) }
+func (s *stream) Due() time.Time { return earliest(s.intake.due(), s.lookAt) }
 
 // Flush implements [podlog.Handler].
 func (s *stream) Flush() error {
 	now := time.Now()
-	if due := s.intake.batch.due; !due.IsZero() && !now.Before(due) {
-		if err := s.intake.flush(); err != nil {
-			return err
-		}
+	if err := s.intake.flushDue(); err != nil {
+		return err
 	}
 	if !now.Before(s.lookAt) {
 		s.look()

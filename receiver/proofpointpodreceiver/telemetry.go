@@ -85,7 +85,7 @@ func (m *streamMetrics) begin() {
 	m.refused(0)
 	m.unrecoverable(0)
 	m.saveFailures(0)
-	for _, problem := range []record.Problem{record.InvalidJSON, record.Truncated} {
+	for _, problem := range []record.Problem{record.InvalidJSON, record.Truncated, record.TooLargeForMap} {
 		m.builder.ProofpointpodReceiverRecordsProblem.Add(context.Background(), 0, m.with(attribute.String(attrProblem, string(problem))))
 	}
 }
@@ -143,7 +143,7 @@ func (m *streamMetrics) read(newest *record.Record) {
 func (m *streamMetrics) received(records []record.Record) {
 	ctx := context.Background()
 	var bytes int64
-	var invalid, cut int
+	var invalid, cut, large int
 	for i := range records {
 		bytes += int64(len(records[i].Body))
 		switch records[i].Problem {
@@ -151,10 +151,13 @@ func (m *streamMetrics) received(records []record.Record) {
 			invalid++
 		case record.Truncated:
 			cut++
+		case record.TooLargeForMap:
+			large++
 		}
 	}
 	m.marked(record.InvalidJSON, invalid, health.RecordsInvalid)
 	m.marked(record.Truncated, cut, health.RecordsCut)
+	m.marked(record.TooLargeForMap, large, health.RecordsTooLargeForMap)
 	m.totals.records.Add(int64(len(records)))
 	m.totals.bytes.Add(bytes)
 	m.builder.ProofpointpodReceiverRecordsReceived.Add(ctx, int64(len(records)), m.labels)

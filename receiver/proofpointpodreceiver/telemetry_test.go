@@ -11,8 +11,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/config/configopaque"
-	"go.opentelemetry.io/collector/consumer/consumererror"
-	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
@@ -125,19 +123,16 @@ func TestTelemetry_recordsAreCountedOnceHoweverOftenTheyAreTried(t *testing.T) {
 	})
 }
 
-func TestTelemetry_refused(t *testing.T) {
+func TestTelemetry_rejected(t *testing.T) {
 	play(t, podsim.Options{}, func(s *scenario) {
 		s.service.Generate(podlog.Message, 50)
-		s.sink.answers(func(context.Context, plog.Logs) error { return consumererror.NewPermanent(errBackendDown) })
+		s.sink.answers(refuseForGood(bodyOf(s, 20)))
 	}, func(s *scenario) {
-		s.elapse(time.Second)
-		s.sink.answers(nil)
-		s.service.Generate(podlog.Message, 20)
-		s.elapse(time.Second)
-		assert.Equal(t, map[string]float64{"event_type=message": 70}, s.metric(metricReceived))
-		assert.Equal(t, map[string]float64{"event_type=message": 50}, s.metric(metricRefused))
-		assert.Equal(t, map[string]float64{s.transport(): 20}, s.metric("otelcol_receiver_accepted_log_records"))
-		assert.Equal(t, 50., s.metric("otelcol_receiver_refused_log_records")[s.transport()]+
+		s.elapse(10 * time.Second)
+		assert.Equal(t, map[string]float64{"event_type=message": 50}, s.metric(metricReceived))
+		assert.Equal(t, map[string]float64{"event_type=message": 1}, s.metric(metricRefused))
+		assert.Equal(t, map[string]float64{s.transport(): 49}, s.metric("otelcol_receiver_accepted_log_records"))
+		assert.Equal(t, 1., s.metric("otelcol_receiver_refused_log_records")[s.transport()]+
 			s.metric("otelcol_receiver_failed_log_records")[s.transport()])
 	})
 }
