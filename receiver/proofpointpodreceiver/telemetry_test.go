@@ -78,7 +78,7 @@ func labels(set attribute.Set) string {
 func TestTelemetry_lossesAreKnownWhenThereAreNone(t *testing.T) {
 	play(t, podsim.Options{}, nil, func(s *scenario) {
 		s.state("Collecting")
-		for name, count := range map[string]int{"records_refused": 1, "records_problem": 2, "save_failures": 1, "gaps_unrecoverable": 1} {
+		for name, count := range map[string]int{"records_refused": 1, "records_problem": 3, "save_failures": 1, "gaps_unrecoverable": 1} {
 			metric, err := s.telemetry.GetMetric("otelcol_proofpointpod_receiver_" + name)
 			require.NoError(s.t, err)
 			points := metric.Data.(metricdata.Sum[int64]).DataPoints
