@@ -61,7 +61,12 @@ func newStorage(config *Config, host component.Host, id component.ID, name strin
 		return nil, fmt.Errorf("storage: the extension %q does not store; one that does is file_storage", config.Storage)
 	}
 	return func(ctx context.Context) (storage.Client, error) {
-		return extension.GetClient(ctx, component.KindReceiver, id, name)
+		client, err := extension.GetClient(ctx, component.KindReceiver, id, name)
+		if err != nil {
+			return nil, fmt.Errorf("open the storage %q (a timeout means that another process has its folder open: "+
+				"give each collector a folder of its own, such as POD_DATA_DIR): %w", config.Storage, err)
+		}
+		return client, nil
 	}, nil
 }
 
@@ -116,7 +121,7 @@ func (k *keeper) load(ctx context.Context) error {
 	if k.client == nil {
 		client, err := k.open(ctx)
 		if err != nil {
-			return fmt.Errorf("opening the storage: %w", err)
+			return err
 		}
 		k.client = client
 	}
