@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
 )
 
@@ -29,6 +30,7 @@ type request struct {
 	path    string
 	header  http.Header
 	records int
+	bytes   int // before compression
 }
 
 func startBackend(t *testing.T) *backend {
@@ -48,7 +50,12 @@ func (b *backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.requests = append(b.requests, request{path: r.URL.Path, header: r.Header.Clone(), records: logs.Logs().LogRecordCount()})
+	b.requests = append(b.requests, request{
+		path:    r.URL.Path,
+		header:  r.Header.Clone(),
+		records: logs.Logs().LogRecordCount(),
+		bytes:   new(plog.ProtoMarshaler).LogsSize(logs.Logs()),
+	})
 	b.records = append(b.records, flatten(logs.Logs())...)
 }
 

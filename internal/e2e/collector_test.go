@@ -26,6 +26,8 @@ receivers:
     endpoint: %s
     tls:
       ca_file: %s
+    batch:
+      timeout: 500ms
     retry_on_failure:
       initial_interval: 100ms
       max_interval: 1s

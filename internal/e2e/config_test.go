@@ -32,32 +32,41 @@ func TestConfigCollector_writesRecordsToItsFile(t *testing.T) {
 	assertExactlyOnce(t, s.produced(podlog.Message, podlog.Maillog), records.read())
 }
 
-func TestConfigOTLP_splitsWhatIsTooLargeForTheOtherEnd(t *testing.T) {
-	s := startService(t, podsim.Options{})
-	sink := startSink(t)
-	// 43 MiB for one batch; an OTLP receiver takes 20 MiB in one request.
-	for i := range 200 {
-		s.Push(podlog.Message, recordOf(i, 150<<10))
-	}
-	s.Push(podlog.Message, recordOf(200, 14<<20))
-	collector := startCollector(t, s, config(t, "otlp.yaml"), t.TempDir(), "", "OTLP_ENDPOINT="+sink.endpoint)
-	arrived := sink.records.waitCount(201)
-	assertExactlyOnce(t, s.produced(podlog.Message), arrived)
+// No request exceeds what an OTLP receiver takes if nothing else is set, which is 20 MiB.
+func TestConfigs_sendNoRequestThatIsTooLarge(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"otlp.yaml", "batch.yaml"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := startService(t, podsim.Options{})
+			sink := startSink(t)
+			// 43 MiB for one batch.
+			for i := range 200 {
+				s.Push(podlog.Message, recordOf(i, 150<<10))
+			}
+			s.Push(podlog.Message, recordOf(200, 14<<20))
+			data := t.TempDir()
+			collector := startCollector(t, s, config(t, name), data, "",
+				"OTLP_ENDPOINT="+sink.endpoint, "POD_QUEUE_DIR="+filepath.Join(data, "queue"))
+			arrived := sink.records.waitCount(201)
+			assertExactlyOnce(t, s.produced(podlog.Message), arrived)
 
-	// A record that no request could hold is cut and marked, and takes nothing with it.
-	tooLong := recordOf(201, 17<<20)
-	s.Push(podlog.Message, recordOf(202, 100), tooLong, recordOf(203, 100))
-	arrived = sink.records.waitCount(204)[201:]
-	collector.stop()
-	var cut []received
-	for _, r := range arrived {
-		if _, marked := r.record.Attributes().Get("proofpointpod.problem"); marked {
-			cut = append(cut, r)
-		}
+			// A record that no request could hold is cut and marked, and takes nothing with it.
+			tooLong := recordOf(201, 17<<20)
+			s.Push(podlog.Message, recordOf(202, 100), tooLong, recordOf(203, 100))
+			arrived = sink.records.waitCount(204)[201:]
+			collector.stop()
+			var cut []received
+			for _, r := range arrived {
+				if _, marked := r.record.Attributes().Get("proofpointpod.problem"); marked {
+					cut = append(cut, r)
+				}
+			}
+			require.Len(t, arrived, 3)
+			require.Len(t, cut, 1)
+			assert.True(t, strings.HasPrefix(string(tooLong), text(cut[0].record.Body())))
+		})
 	}
-	require.Len(t, arrived, 3)
-	require.Len(t, cut, 1)
-	assert.True(t, strings.HasPrefix(string(tooLong), text(cut[0].record.Body())))
 }
 
 // recordOf makes a record of a given size.
@@ -89,7 +98,8 @@ func TestConfigSumoLogic_keepsRecordsFreeOfAttributes(t *testing.T) {
 	for _, r := range requests {
 		assert.Equal(t, "/receiver/v1/otlp/v1/logs", r.path)
 		assert.Equal(t, token, r.header.Get("X-Sumo-Token"))
-		assert.LessOrEqual(t, r.records, 150)
+		assert.LessOrEqual(t, r.records, 1000)
+		assert.LessOrEqual(t, r.bytes, 1_000_000, "Sumo Logic asks for 1 MB at most")
 	}
 	assert.NotContains(t, collector.out.String(), token, "the secret was printed")
 }

@@ -16,14 +16,48 @@ import (
 // no records, only what identifies them, so that it can run for hours.
 type farEnd struct {
 	*httptest.Server
+	closing chan struct{}
+	// file, if it is not nil, is where records arrive instead.
+	file *recordFile
 
 	mu       sync.Mutex
 	arrived  map[identity]arrival
-	status   int           // of its answers; 200: it takes what comes
+	standing answer        // to every request for which none is planned
+	planned  []answer      // to the next requests
+	dropped  int           // how many records were in requests that were not accepted, and not to be retried
 	poison   string        // a request with this in a record is answered with 400
 	poisoned int           // how many were
-	hang     chan struct{} // not nil: it takes requests, and answers when this is closed
-	choked   int           // how many it took so
+	hang     chan struct{} // not nil: it accepts requests, and answers when this is closed
+	choked   int           // how many it accepted so
+}
+
+// answer is how the far end answers a request.
+type answer struct {
+	status     int
+	retryAfter string
+	// delay is how long the answer takes.
+	delay time.Duration
+	// drops: no record of the request is accepted, whatever the status says.
+	drops bool
+	// rejects is how many records, from the first on, are rejected by a partial success.
+	rejects int
+}
+
+// accepts is how many of so many records the answer accepts.
+func (a *answer) accepts(records int) int {
+	if a.status != http.StatusOK || a.drops {
+		return 0
+	}
+	return records - min(a.rejects, records)
+}
+
+// final says whether the sender is not to send the request again.
+func (a *answer) final() bool {
+	switch a.status {
+	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return false
+	}
+	return a.delay == 0
 }
 
 // identity stands for a record, byte for byte.
@@ -42,28 +76,59 @@ type arrival struct {
 
 func startFarEnd(t *testing.T) *farEnd {
 	t.Helper()
-	f := &farEnd{arrived: map[identity]arrival{}, status: http.StatusOK}
+	f := &farEnd{
+		closing:  make(chan struct{}),
+		arrived:  map[identity]arrival{},
+		standing: answer{status: http.StatusOK},
+	}
 	f.Server = httptest.NewServer(f)
 	t.Cleanup(f.Close)
-	t.Cleanup(f.letGo) // Close waits for requests
+	t.Cleanup(func() { // Close waits for requests
+		close(f.closing)
+		f.letGo()
+	})
 	return f
 }
 
-// answer sets the status of answers. Whatever is not 200 takes nothing.
-func (f *farEnd) answer(status int) {
+// answer sets the status of answers. Whatever is not 200 accepts nothing.
+func (f *farEnd) answer(status int) { f.answerBy(answer{status: status}) }
+
+// answerBy sets how every request is answered for which nothing is planned.
+func (f *farEnd) answerBy(a answer) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.status = status
+	f.standing = a
 }
 
-// choke lets the far end take requests without an answer, until letGo.
+// plan sets the answers to the next requests.
+func (f *farEnd) plan(answers ...answer) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.planned = append(f.planned, answers...)
+}
+
+// planLeft is how many planned answers are still to come.
+func (f *farEnd) planLeft() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.planned)
+}
+
+// drops is how many records were in requests that were neither accepted nor to be retried.
+func (f *farEnd) drops() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.dropped
+}
+
+// choke lets the far end accept requests without an answer, until letGo.
 func (f *farEnd) choke() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.hang = make(chan struct{})
 }
 
-// choking is how many requests it took so.
+// choking is how many requests it accepted so.
 func (f *farEnd) choking() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -79,7 +144,7 @@ func (f *farEnd) letGo() {
 	}
 }
 
-// refuseFor makes a record with some text in it one that is never taken.
+// refuseFor makes a record with some text in it one that is never accepted.
 func (f *farEnd) refuseFor(poison string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -93,7 +158,7 @@ func (f *farEnd) refusals() int {
 	return f.poisoned
 }
 
-// ServeHTTP takes an export request, or does not. Whoever sent half of one, because it was killed, gets an answer that
+// ServeHTTP accepts an export request, or does not. Whoever sent half of one, because it was killed, gets an answer that
 // nobody hears.
 func (f *farEnd) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	logs := plogotlp.NewExportRequest()
@@ -101,47 +166,103 @@ func (f *farEnd) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	status, hang := f.take(flatten(logs.Logs()))
+	answer, hang := f.take(flatten(logs.Logs()))
 	if hang != nil {
 		<-hang
 	}
-	w.WriteHeader(status)
+	if answer.delay > 0 {
+		select {
+		case <-time.After(answer.delay):
+		case <-r.Context().Done():
+		case <-f.closing:
+		}
+	}
+	if answer.retryAfter != "" {
+		w.Header().Set("Retry-After", answer.retryAfter)
+	}
+	answer.write(w)
 }
 
-func (f *farEnd) take(records []received) (status int, hang <-chan struct{}) {
+// write writes the answer: a page for people where it drops the records, a partial success where it rejects some.
+func (a *answer) write(w http.ResponseWriter) {
+	switch {
+	case a.status == http.StatusOK && a.drops:
+		w.Header().Set("Content-Type", "text/html")
+		_, _ = w.Write([]byte("<html>Please log in.</html>"))
+	case a.rejects > 0:
+		response := plogotlp.NewExportResponse()
+		response.PartialSuccess().SetRejectedLogRecords(int64(a.rejects))
+		response.PartialSuccess().SetErrorMessage("made up")
+		text, err := response.MarshalProto()
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		w.Header().Set("Content-Type", "application/x-protobuf")
+		_, _ = w.Write(text)
+	default:
+		w.WriteHeader(a.status)
+	}
+}
+
+func (f *farEnd) take(records []received) (a answer, hang <-chan struct{}) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.status != http.StatusOK {
-		return f.status, nil
+	a = f.next(records)
+	accepted := a.accepts(len(records))
+	if a.final() {
+		f.dropped += len(records) - accepted
 	}
+	for _, r := range records[len(records)-accepted:] {
+		f.note(r)
+	}
+	if accepted > 0 && f.hang != nil {
+		f.choked++
+		hang = f.hang
+	}
+	return a, hang
+}
+
+// next decides on the answer to a request. The caller holds mu.
+func (f *farEnd) next(records []received) answer {
 	for _, r := range records {
 		if f.poison != "" && strings.Contains(text(r.record.Body()), f.poison) {
 			f.poisoned++
-			return http.StatusBadRequest, nil
+			return answer{status: http.StatusBadRequest}
 		}
 	}
-	for _, r := range records {
-		id, read := identityOf(text(r.record.Body())), r.record.ObservedTimestamp().AsTime()
-		one := f.arrived[id]
-		if one.times == 0 {
-			one.came = time.Now()
-		}
-		if one.times == 0 || read.Before(one.read) {
-			one.read = read
-		}
-		one.times++
-		f.arrived[id] = one
+	if len(f.planned) == 0 {
+		return f.standing
 	}
-	if f.hang != nil {
-		f.choked++
+	a := f.planned[0]
+	f.planned = f.planned[1:]
+	return a
+}
+
+// note notes that a record has arrived. The caller holds mu.
+func (f *farEnd) note(r received) {
+	id, read := identityOf(text(r.record.Body())), r.record.ObservedTimestamp().AsTime()
+	one := f.arrived[id]
+	if one.times == 0 {
+		one.came = time.Now()
 	}
-	return http.StatusOK, f.hang
+	if one.times == 0 || read.Before(one.read) {
+		one.read = read
+	}
+	one.times++
+	f.arrived[id] = one
 }
 
 // missing is how many of some records have not arrived.
 func (f *farEnd) missing(records []string) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.file != nil {
+		known := len(f.file.all)
+		for _, r := range f.file.read()[known:] {
+			f.note(r)
+		}
+	}
 	n := 0
 	for _, record := range records {
 		if f.arrived[identityOf(record)].times == 0 {

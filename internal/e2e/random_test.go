@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"os"
@@ -18,8 +17,7 @@ import (
 )
 
 const (
-	// soakTime is the variable that says how long the randomised test plays a schedule that nobody has seen. Without it,
-	// the test plays a known schedule for a minute.
+	// soakTime is the variable that says how long the randomised test goes on; a minute if it is not set.
 	soakTime = "E2E_SOAK_TIME"
 	// soakSeed is the variable that names the seed, to repeat a schedule that failed. The schedule is the same again;
 	// what the machine makes of it is not.
@@ -30,19 +28,18 @@ const (
 // those that came twice had been read shortly before a kill.
 func TestPromise_atRandom(t *testing.T) {
 	t.Parallel()
-	for _, durably := range []bool{false, true} {
-		t.Run(fmt.Sprintf("durable=%v", durably), func(t *testing.T) {
+	for _, config := range []string{"otlp.yaml", "batch.yaml"} {
+		t.Run(config, func(t *testing.T) {
 			t.Parallel()
-			playAtRandom(t, durably)
+			playAtRandom(t, config)
 		})
 	}
 }
 
-func playAtRandom(t *testing.T, durably bool) {
+func playAtRandom(t *testing.T, config string) {
 	t.Helper()
-	length, seed := time.Minute, uint64(1)
+	length, seed := time.Minute, rand.Uint64()
 	if text := os.Getenv(soakTime); text != "" {
-		seed = rand.Uint64()
 		var err error
 		length, err = time.ParseDuration(text)
 		require.NoError(t, err, "%s", soakTime)
@@ -57,7 +54,7 @@ func playAtRandom(t *testing.T, durably bool) {
 			t.Logf("to play the same schedule again: %s=%d %s=%v", soakSeed, seed, soakTime, length)
 		}
 	})
-	s := newSchedule(t, seed, durably)
+	s := newSchedule(t, seed, config)
 	s.rig.collect()
 	steps := 0
 	for begun := time.Now(); time.Since(begun) < length; steps++ {
@@ -84,7 +81,7 @@ type fault struct {
 	do   func()
 }
 
-func newSchedule(t *testing.T, seed uint64, durably bool) *schedule {
+func newSchedule(t *testing.T, seed uint64, config string) *schedule {
 	t.Helper()
 	const second = "made-up-second-token"
 	random := rand.New(rand.NewPCG(seed, 0))
@@ -92,9 +89,7 @@ func newSchedule(t *testing.T, seed uint64, durably bool) *schedule {
 	s := &schedule{random: random, taken: map[string]int{}}
 	tokens := 0
 	s.rig = newRig(t, resume, func(o *rigOptions) {
-		if durably {
-			durable(o)
-		}
+		o.config = config
 		o.service.Seed = seed
 		o.service.EventTypes = []podlog.EventType{podlog.Message, podlog.Maillog}
 		o.service.Rate = map[podlog.EventType]float64{podlog.Message: 5, podlog.Maillog: 20}

@@ -182,8 +182,9 @@ func TestReadme_commandsDoWhatItSays(t *testing.T) {
 		"POD_CLUSTER_ID=your-cluster POD_API_SECRET=your-token make run": tryMakeRunOnService,
 
 		"bin/otelcol-proofpointpod --config config/otlp.yaml": tryOTLP,
-		"bin/otelcol-proofpointpod --config config/otlp.yaml --config config/collector.yaml " +
-			"--config 'yaml:service::pipelines::logs::exporters: [file, otlp_http]'": tryFileAndOTLP,
+		"bin/otelcol-proofpointpod --config config/collector.yaml --config config/otlp.yaml " +
+			"--config 'yaml:service::pipelines::logs::exporters: [file, otlp_http]' " +
+			"--config 'yaml:service::extensions: [file_storage, source_health]'": tryFileAndOTLP,
 		"bin/otelcol-proofpointpod --config config/health.yaml " +
 			"--feature-gates=+extension.healthcheck.useComponentStatus": tryHealth,
 		"bin/otelcol-proofpointpod --config config/health.yaml --config config/otlp.yaml " +

@@ -27,7 +27,8 @@ const (
 	memory = time.Minute
 	// shortMemory is for those tests. Half of it is the longest that a live session may be away for the archive.
 	shortMemory = 8 * time.Second
-	// batch is the batch processor's timeout: so long that positions are saved while it holds records.
+	// batch is the timeout of a batch, the receiver's or the batch processor's: so long that positions are saved while
+	// records wait in it.
 	batch = 3 * time.Second
 	// unflushed is unflushed_window of a rig with a batch processor.
 	unflushed = batch + time.Second
@@ -36,6 +37,8 @@ const (
 	unsaved = 3 * time.Second
 	// inFlight is how long an exporter on a busy machine takes from the answer to a request to its removal from the queue.
 	inFlight = time.Second
+	// stopWait is how long a collector may take to stop, wherever its backend is.
+	stopWait = 15 * time.Second
 )
 
 // rig is what the promise is tested on: a simulated service, the built collector as a process of its own, with a
@@ -45,9 +48,12 @@ type rig struct {
 	*rigOptions
 	far       *farEnd
 	data      string // the collector's folder
+	queue     string // the folder of the exporter's queue, where there is one
 	pages     string // the address of the collector's metrics
 	collector *process
-	kills     []time.Time
+	// collectors are all that were started.
+	collectors []*process
+	kills      []time.Time
 }
 
 // rigOptions say what a rig consists of.
@@ -55,8 +61,6 @@ type rigOptions struct {
 	service podsim.Options
 	// config is the file in config/.
 	config string
-	// unflushed is unflushed_window.
-	unflushed time.Duration
 	// extra is YAML that comes on top.
 	extra string
 }
@@ -68,6 +72,12 @@ func (o *rigOptions) secondToken() {
 	o.service.Tokens = []string{podsim.Token, secondToken}
 	o.extra = "receivers: {proofpointpod: {backfill: {api_secret: " + secondToken + "}}}"
 }
+
+// classical gives a rig the pipeline of config/batch.yaml: the batch processor before a queue on disk.
+func classical(o *rigOptions) { o.config = "batch.yaml" }
+
+// exact says whether no record is accepted before the far end has accepted it.
+func (o *rigOptions) exact() bool { return o.config != "batch.yaml" && o.config != "collector.yaml" }
 
 // newRig makes a rig, but for the collector. change can be nil.
 func newRig(t *testing.T, resume podsim.Resume, change func(*rigOptions)) *rig {
@@ -82,17 +92,18 @@ func newRig(t *testing.T, resume podsim.Resume, change func(*rigOptions)) *rig {
 			// Less than the receiver is told, by more than the clocks can differ unnoticed.
 			ArchiveDelay: 500 * time.Millisecond,
 		},
-		config:    "otlp.yaml",
-		unflushed: unflushed,
+		config: "otlp.yaml",
 	}
 	if change != nil {
 		change(options)
 	}
+	data := t.TempDir()
 	return &rig{
 		rigOptions: options,
 		far:        startFarEnd(t),
 		service:    startService(t, options.service),
-		data:       t.TempDir(),
+		data:       data,
+		queue:      filepath.Join(data, "queue"),
 	}
 }
 
@@ -112,18 +123,41 @@ func play(t *testing.T, change func(*rigOptions), story func(*rig)) {
 	}
 }
 
+// playBoth plays a story on an exact pipeline and on a classical one, the latter under the harder reading of the two.
+func playBoth(t *testing.T, change func(*rigOptions), story func(*rig)) {
+	t.Helper()
+	play(t, change, story)
+	t.Run("classical", func(t *testing.T) {
+		t.Parallel()
+		story(newRig(t, podsim.ResumeAfterWritten, func(o *rigOptions) {
+			classical(o)
+			if change != nil {
+				change(o)
+			}
+		}))
+	})
+}
+
 // resumesAfterWritten says under which reading the story is played.
 func (r *rig) resumesAfterWritten() bool {
 	return r.rigOptions.service.Resume == podsim.ResumeAfterWritten
 }
 
-// collect starts the collector.
+// collect starts the collector, and waits until it runs.
 func (r *rig) collect() {
+	r.t.Helper()
+	r.start()
+	r.collector.waitReady()
+}
+
+// start starts the collector.
+func (r *rig) start() {
 	r.t.Helper()
 	r.pages = reservedAddress(r.t)
 	args := []string{
 		"--config=" + config(r.t, r.config),
 		"--config=" + file(r.t, "rig.yaml", r.settings()),
+		"--config=" + file(r.t, "batching.yaml", r.batching()),
 	}
 	if r.extra != "" {
 		args = append(args, "--config="+file(r.t, "extra.yaml", r.extra))
@@ -132,11 +166,12 @@ func (r *rig) collect() {
 		"POD_CLUSTER_ID=" + podsim.ClusterID,
 		"POD_API_SECRET=" + podsim.Token,
 		"POD_DATA_DIR=" + r.data,
-		"OTLP_ENDPOINT=" + r.far.URL,
+		"POD_QUEUE_DIR=" + r.queue,
+		"SUMOLOGIC_ENDPOINT=" + r.far.URL,
+		"SUMOLOGIC_TOKEN=made-up-sumo-token",
 	}, binary(r.t, "otelcol-proofpointpod"), args...)
 	r.t.Cleanup(func() { assert.NotContains(r.t, p.out.String(), podsim.Token, "the secret was printed") })
-	p.waitReady()
-	r.collector = p
+	r.collector, r.collectors = p, append(r.collectors, p)
 }
 
 // ports are handed out to collectors that start side by side, from below those that the system gives out by itself, so
@@ -172,7 +207,6 @@ receivers:
     tls:
       ca_file: %s
     supported_events: [%s]
-    unflushed_window: %s
     backfill:
       server_memory: %s
       archive_delay: 2s
@@ -180,24 +214,32 @@ receivers:
     retry_on_failure:
       initial_interval: 100ms
       max_interval: 1s
-processors:
-  batch:
-    timeout: %s
 exporters:
   otlp_http:
+    endpoint: %s
     retry_on_failure:
       initial_interval: 100ms
       max_interval: 1s
-    sending_queue:
-      batch:
-        flush_timeout: 500ms
-`, r.url, r.caFile, strings.Join(types, ", "), r.unflushed, r.rigOptions.service.Memory, batch) + metricsOn(r.pages)
+`, r.url, r.caFile, strings.Join(types, ", "), r.rigOptions.service.Memory, r.far.URL) + metricsOn(r.pages)
 }
 
-// stop ends the collector in order.
+// batching scales the wait for a full batch, wherever the configuration has it.
+func (r *rig) batching() string {
+	if r.exact() {
+		return fmt.Sprintf("receivers: {proofpointpod: {batch: {timeout: %s}}}", batch)
+	}
+	return fmt.Sprintf(`
+receivers: {proofpointpod: {unflushed_window: %s}}
+processors: {batch: {timeout: %s}}
+`, unflushed, batch)
+}
+
+// stop ends the collector in order, and soon.
 func (r *rig) stop() {
 	r.t.Helper()
+	since := time.Now()
 	r.collector.stop()
+	assert.Less(r.t, time.Since(since), stopWait, "the stop took long")
 }
 
 // kill ends the collector as a crash would.
@@ -264,10 +306,16 @@ func (r *rig) waitFilled() []string {
 // metric is the sum of one of the receiver's figures over its streams. known is false as long as there is none.
 func (r *rig) metric(name string, labels ...string) (sum float64, known bool) {
 	r.t.Helper()
+	return r.collectorMetric("proofpointpod_receiver_"+name, labels...)
+}
+
+// collectorMetric is the same of any figure of the collector.
+func (r *rig) collectorMetric(name string, labels ...string) (sum float64, known bool) {
+	r.t.Helper()
 	lines := bufio.NewScanner(bytes.NewReader(get(r.t, "http://"+r.pages+"/metrics")))
 lines:
 	for lines.Scan() {
-		line, ours := strings.CutPrefix(lines.Text(), "otelcol_proofpointpod_receiver_"+name)
+		line, ours := strings.CutPrefix(lines.Text(), "otelcol_"+name)
 		if !ours || line[0] != '{' && line[0] != ' ' {
 			continue
 		}
@@ -330,11 +378,15 @@ func (r *rig) assertKept() figures {
 	return f
 }
 
-// beforeKill says whether a record can come again because of a kill: it was read so shortly before that it may have been
-// in memory, or not saved, or it arrived with a request of which the exporter had not heard yet that it was taken.
+// beforeKill says whether a record can come again because of a kill. In an exact pipeline it arrived so shortly before
+// that its position was not saved. In a classical one it was read so shortly before that it may have been in memory, or
+// not saved, or it arrived with a request of which the exporter had not heard yet that it was accepted.
 func (r *rig) beforeKill(one arrival) bool {
 	for _, kill := range r.kills {
-		if within(one.read, kill, r.unflushed+unsaved) || within(one.came, kill, inFlight) {
+		switch {
+		case r.exact() && within(one.came, kill, unsaved),
+			!r.exact() && within(one.read, kill, unflushed+unsaved),
+			!r.exact() && within(one.came, kill, inFlight):
 			return true
 		}
 	}
