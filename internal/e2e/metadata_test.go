@@ -21,11 +21,13 @@ func collectorMetrics() map[string][]string {
 		"up":                              nil,
 		"otelcol_exporter_queue_capacity": {"exporter", "data_type"},
 		"otelcol_exporter_queue_size":     {"exporter", "data_type"},
-		"otelcol_exporter_send_failed_log_records": {"exporter"},
-		"otelcol_exporter_sent_log_records":        {"exporter"},
-		"otelcol_process_cpu_seconds":              nil,
-		"otelcol_process_memory_rss":               nil,
-		"otelcol_receiver_accepted_log_records":    {"receiver", "transport"},
+		"otelcol_exporter_send_failed_log_records":     {"exporter"},
+		"otelcol_exporter_enqueue_failed_log_records":  {"exporter"},
+		"otelcol_exporter_sent_log_records":            {"exporter"},
+		"otelcol_process_cpu_seconds":                  nil,
+		"otelcol_process_memory_rss":                   nil,
+		"otelcol_processor_batch_metadata_cardinality": {"processor"},
+		"otelcol_receiver_accepted_log_records":        {"receiver", "transport"},
 	}
 }
 

@@ -51,6 +51,9 @@ receivers:
     tls: {ca_file: %s}
 exporters:
   otlp_http: {endpoint: %q}
+  otlp_http/full:
+    endpoint: http://localhost:1
+    sending_queue: {sizer: items, queue_size: 1, batch: {sizer: items, min_size: 0}}
 `, reservedAddress(t), reservedAddress(t), second, podsim.ClusterID, s.url, s.caFile, refuseOnce(t)),
 		"POD_API_SECRET="+token)
 	s.waitLive(podlog.Message, podlog.Maillog)
@@ -158,7 +161,7 @@ func shippedReader(t *testing.T, address string) string {
 		}}},
 		"pipelines": map[string]any{"logs": map[string]any{
 			"receivers": []string{"proofpointpod", "proofpointpod/refused"},
-			"exporters": []string{"otlp_http"},
+			"exporters": []string{"otlp_http", "otlp_http/full"},
 		}},
 	}})
 	require.NoError(t, err)
