@@ -53,11 +53,6 @@ type stream struct {
 	begun   time.Time // by the service's clock, as it was known then: another stream's handshake can set that since
 	lookAt  time.Time
 	pausing bool
-	// confirming: the session ends for another handshake to confirm what its own has said of the service's time.
-	confirming bool
-
-	// corrected are the corrections of the clock that the stream has followed.
-	corrected time.Duration
 
 	// freed is when our last session, be it with the archive, ended in order, and with it freed its slot; zero: it did not.
 	freed time.Time
@@ -74,9 +69,6 @@ type stream struct {
 // errPaused ends a live session for a window of the archive to be read.
 var errPaused = errors.New("pausing for the archive")
 
-// errClockDoubted ends a live session for another handshake.
-var errClockDoubted = errors.New("asking for the service's time again")
-
 // run collects until the source stops or the stream has to give up.
 func (s *stream) run() {
 	s.intake.delivery.open()
@@ -92,9 +84,6 @@ func (s *stream) run() {
 			if err == nil {
 				continue
 			}
-		}
-		if errors.Is(err, errClockDoubted) {
-			continue
 		}
 		if s.stop.Err() != nil || errors.Is(err, errGaveUp) || !s.recover(err, auth) {
 			return
@@ -133,7 +122,6 @@ func (s *stream) collect(auth http.Header) error {
 	ended := session.Receive(s.abort, s)
 	s.intake.delivery.collecting = false
 
-	s.followClock()
 	// A complaint that crosses our own close frame is one, too.
 	orderly := endedInOrder(ended)
 	// A failed delivery has ended the session itself; what it could not hand on is accounted for.
@@ -153,9 +141,6 @@ func (s *stream) collect(auth http.Header) error {
 	if s.pausing && sessionLost(ended) && s.stop.Err() == nil {
 		return errPaused
 	}
-	if s.confirming && sessionLost(ended) && s.stop.Err() == nil {
-		return errClockDoubted
-	}
 	return ended
 }
 
@@ -163,7 +148,6 @@ func (s *stream) collect(auth http.Header) error {
 // unheard. And a slot that is still taken a minute after our last session ended in order is another client's, and the
 // service goes on where that ends, not where we did.
 func (s *stream) notOpened(err error, sent time.Time) {
-	s.followClock()
 	if mayBeOpen(err) {
 		s.position.Unanswered(s.clock.at(sent))
 	}
@@ -203,10 +187,6 @@ func (s *stream) begin(session *podlog.Session) {
 	s.metrics.opened(session)
 	s.logger.Info("the service has accepted the handshake", zap.String("state", string(health.Authenticated)))
 	s.setClock(session)
-	s.followClock()
-	if s.confirming = !s.clock.known(); s.confirming {
-		session.Finish() // nothing is read from the archive before the service's time is known
-	}
 	if skew, told := s.clock.skew(); told {
 		s.health.ClockIsBehind(skew)
 	}
@@ -226,12 +206,12 @@ func (s *stream) begin(session *podlog.Session) {
 // setClock relates our clock to the service's.
 func (s *stream) setClock(session *podlog.Session) {
 	date := session.Date()
-	apart, believed := s.clock.set(date, session.Opened())
-	if !believed {
-		s.logger.Warn("the Date of the service's answer is not believed until another handshake agrees: it is far from this machine's clock and from the answers before; correct that clock, or the clock of the proxy in between",
+	if apart := date.Sub(session.Opened().Round(0)); !date.IsZero() && apart.Abs() > clockUnbelievable {
+		s.logger.Warn("the Date of the service's answer is not believed: it is more than 30 days from this machine's clock; correct that, or the clock of the proxy in between",
 			zap.Time("date", date))
+		date = time.Time{}
 	}
-	if apart != 0 {
+	if apart := s.clock.set(date, session.Opened()); apart != 0 {
 		s.logger.Warn("this machine's clock and the service's differ by more than a minute: check this machine's time synchronisation. Nothing is lost by it, as gaps are reckoned by the service's",
 			zap.Duration("service_is_ahead_by", apart))
 	}
@@ -289,7 +269,6 @@ const sureRecords = 10
 // so do many without one: a service that takes the handshake, says in a frame what is wrong, and closes, would otherwise
 // be asked every second, and for ever.
 func (s *stream) Frame(data []byte, read time.Time, truncated bool) error {
-	s.followClock()
 	dated := s.intake.dated
 	err := s.intake.take(data, read, truncated)
 	if s.failing && (s.intake.dated > dated || s.intake.records >= sureRecords) {
@@ -317,7 +296,6 @@ func (s *stream) Due() time.Time { return earliest(s.intake.due(), s.lookAt) }
 
 // Flush implements [podlog.Handler].
 func (s *stream) Flush() error {
-	s.followClock()
 	now := time.Now()
 	if err := s.intake.flushDue(); err != nil {
 		return err
@@ -339,7 +317,7 @@ func (s *stream) look() {
 		s.opened(found)
 	}
 	s.judge(s.pauses.look(s.clock.now()))
-	if s.filler == nil || s.pausing || s.confirming {
+	if s.filler == nil || s.pausing {
 		return
 	}
 	s.filler.expire()
