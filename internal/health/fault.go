@@ -257,6 +257,24 @@ func Unrecoverable(from, to time.Time) Fault {
 	}
 }
 
+// UnrecoverableGaps is that of so many gaps, which lie within a span of time.
+func UnrecoverableGaps(count int, from, to time.Time) Fault {
+	return Fault{
+		Type: ThirdPartyGeneric, Label: labelUnrecoverable,
+		Message: fmt.Sprintf("records that reached the service in %d intervals between %s and %s may be missing for good: the archive keeps 30 days. Tell those who rely on them: nothing brings them back",
+			count, from.UTC().Format(time.RFC3339), to.UTC().Format(time.RFC3339)),
+	}
+}
+
+// UnrecoverableRecords is that of so many records whose `ts` was older than the archive reaches when they came.
+func UnrecoverableRecords(count int) Fault {
+	return Fault{
+		Type: ThirdPartyGeneric, Label: labelUnrecoverable,
+		Message: fmt.Sprintf("%d records may be missing for good: the pipeline had not stored them when the collector ended, and with a ts from more than 30 days before they came they are not in the archive. Look for records with such a ts in the backend: if they are there, nothing is missing",
+			count),
+	}
+}
+
 // RecordsInvalid is the fault of records that are not JSON.
 func RecordsInvalid() Fault {
 	return Fault{
@@ -285,7 +303,7 @@ func RecordsTooLargeForMap() Fault {
 func gapsOpen(open int, oldest time.Time, backfill bool) Fault {
 	outlook := "Nothing is to be done: the archive is read as soon as it has them"
 	if !backfill {
-		outlook = "They stay open, as backfill.enabled is false: set it to true to have them read from the archive"
+		outlook = "They stay open for 30 days, as backfill.enabled is false: set it to true to have them read from the archive"
 	}
 	return Fault{
 		Type: ThirdPartyGeneric, Label: "gaps_open",

@@ -23,7 +23,7 @@ func (p *Position) SetAside(records []Seen, now time.Time) {
 
 // suspectAside returns from when on something is missing if the records that a process had set aside are, and adds those
 // with an old `ts` to astray.
-func (p *Position) suspectAside(stored []asideEntry, suspect time.Time, astray strays) time.Time {
+func (p *Position) suspectAside(stored []asideEntry, suspect time.Time, astray *strays) time.Time {
 	for _, e := range stored {
 		suspect = p.missing(e.TS, e.Came, suspect, astray)
 	}
@@ -32,7 +32,7 @@ func (p *Position) suspectAside(stored []asideEntry, suspect time.Time, astray s
 
 // missing notes a record that is missing, which came at a time: from when on something is missing then, or, for a `ts`
 // that lies too far back for when it came, a stray.
-func (p *Position) missing(ts, came, suspect time.Time, astray strays) time.Time {
+func (p *Position) missing(ts, came, suspect time.Time, astray *strays) time.Time {
 	switch {
 	case ts.IsZero():
 		return oldest(suspect, came)

@@ -15,10 +15,10 @@
 //
 // # What is stored
 //
-// A head, in JSON, and the identities in chunks of [chunkEntries]. A save writes the head, the chunks that have grown
-// and the removal of those that are forgotten, in one transaction.
+// A head and the gaps, in JSON, and the identities in chunks of [chunkEntries]. A save writes the head, the gaps if they
+// have changed, the chunks that have grown and the removal of those that are forgotten, in one transaction.
 //
-// Version 2 of this form says which identities are former ones: version 1 was written when maillog records were known
+// In version 1 of this form the head had the gaps. Version 2 says which identities are former ones: version 1 was written when maillog records were known
 // by other identities. A record is looked up by these, too, together with its `ts` to the second, while any of them is
 // remembered. They are stored as they were.
 package position

@@ -1,10 +1,14 @@
 package position
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
 )
+
+// maxGaps is how many gaps are kept. Where there are more, those that are closest to each other become one.
+const maxGaps = 1000
 
 // archiveUnit is the unit in which the archive is read: the service rounds what it is asked for to whole hours.
 const archiveUnit = time.Hour
@@ -39,15 +43,23 @@ type gaps struct {
 	late   map[int64]time.Time
 	margin time.Duration
 	delay  time.Duration
+	// edits is how often any of the above has changed.
+	edits uint64
 }
 
-// add opens a gap, and merges it with those that it touches. What was read of its hours before counts no more: the new
-// part of the gap may have been too young then.
-func (g *gaps) add(gap Gap) {
-	for start := g.first(gap); start.Before(last(gap)); start = start.Add(archiveUnit) {
-		delete(g.hours, start.Unix())
+// add opens gaps, and merges them with those that they touch. What was read of their hours before counts no more: the new
+// part of a gap may have been too young then.
+func (g *gaps) add(opened ...Gap) {
+	if len(opened) == 0 {
+		return
 	}
-	merged := append(slices.Clone(g.open), gap)
+	g.edits++
+	for _, gap := range opened {
+		for start := g.first(gap); start.Before(last(gap)); start = start.Add(archiveUnit) {
+			delete(g.hours, start.Unix())
+		}
+	}
+	merged := slices.Concat(g.open, opened)
 	slices.SortFunc(merged, func(a, b Gap) int { return a.From.Compare(b.From) })
 	g.open = merged[:1]
 	for _, next := range merged[1:] {
@@ -58,6 +70,48 @@ func (g *gaps) add(gap Gap) {
 			open.To = next.To
 		}
 	}
+	g.limit()
+}
+
+// limit merges the gaps that are closest to each other, so that there are no more than maxGaps.
+func (g *gaps) limit() {
+	excess := len(g.open) - maxGaps
+	if excess <= 0 {
+		return
+	}
+	between := make([]int, len(g.open)-1) // the numbers of the gaps, without the last
+	for i := range between {
+		between[i] = i
+	}
+	distance := func(i int) time.Duration { return g.open[i+1].From.Sub(g.open[i].To) }
+	slices.SortStableFunc(between, func(a, b int) int { return cmp.Compare(distance(a), distance(b)) })
+	merges := make([]bool, len(g.open)) // with the next
+	for _, i := range between[:excess] {
+		merges[i] = true
+	}
+	merged := g.open[:1]
+	for i, next := range g.open[1:] {
+		if merges[i] {
+			merged[len(merged)-1].To = next.To
+		} else {
+			merged = append(merged, next)
+		}
+	}
+	g.open = merged
+}
+
+// comesLate notes that what is missed of an hour may have reached the service until a time.
+func (g *gaps) comesLate(hour int64, until time.Time) {
+	g.late[hour] = later(g.late[hour], until)
+	g.edits++
+}
+
+// hull is from the beginning of the first gap to the end of the last; nil: none is open.
+func (g *gaps) hull() *Gap {
+	if len(g.open) == 0 {
+		return nil
+	}
+	return &Gap{From: g.open[0].From, To: g.open[len(g.open)-1].To}
 }
 
 // first is the start of the first hour to be read for a gap. Records arrive late with an old `ts`, so it lies a margin
@@ -102,6 +156,7 @@ func (g *gaps) cut(oldest time.Time) []Gap {
 	if len(g.open) == 0 || !g.first(g.open[0]).Before(reach) {
 		return nil // as nearly always, and this is asked every second
 	}
+	g.edits++
 	var gone, kept []Gap
 	given := map[int64]progress{}
 	for _, gap := range g.open {
@@ -135,6 +190,7 @@ func (g *gaps) cut(oldest time.Time) []Gap {
 // reread has the hours before one be read again, as far as they belong to the same gaps and were read not long ago: an
 // archive that lags now may have lagged then.
 func (g *gaps) reread(hour time.Time) {
+	g.edits++
 	for _, gap := range g.open {
 		if !g.touches(gap, hour) {
 			continue
@@ -170,6 +226,7 @@ func (g *gaps) within(ts time.Time) bool {
 
 // done notes that an hour was read to its end, and returns the gaps that this closes.
 func (g *gaps) done(start time.Time) []Gap {
+	g.edits++
 	g.hours[start.Unix()] = progress{Done: true}
 	var closed, kept []Gap
 	for _, gap := range g.open {
@@ -197,7 +254,13 @@ func (g *gaps) complete(gap Gap) bool {
 func (g *gaps) tidy() {
 	closed := func(hour int64) bool {
 		start := time.Unix(hour, 0)
-		return !slices.ContainsFunc(g.open, func(gap Gap) bool { return g.touches(gap, start) })
+		i, _ := slices.BinarySearchFunc(g.open, start, func(gap Gap, hour time.Time) int {
+			if last(gap).After(hour) {
+				return 1
+			}
+			return -1
+		})
+		return i == len(g.open) || !g.touches(g.open[i], start)
 	}
 	maps.DeleteFunc(g.hours, func(hour int64, _ progress) bool { return closed(hour) })
 	maps.DeleteFunc(g.late, func(hour int64, _ time.Time) bool { return closed(hour) })
@@ -211,6 +274,7 @@ func (g *gaps) cutOff(start time.Time, records, fresh int) bool {
 	if seen && fresh == 0 && records >= before.Most {
 		return true
 	}
+	g.edits++
 	most := records
 	if seen {
 		most = max(most, before.Most)

@@ -45,7 +45,9 @@ type index struct {
 	// horizon is the time of acceptance of the newest identity that was forgotten: every record accepted after it is
 	// remembered. 0: nothing was forgotten.
 	horizon uint32
-	// forgotten are the numbers of stored chunks that are to be deleted.
+	// stored is the number of the chunk before which storage may have all.
+	stored uint64
+	// forgotten are the numbers of chunks that storage may have, and that are to be deleted there.
 	forgotten []uint64
 }
 
@@ -110,7 +112,9 @@ func (x *index) forget(before uint32, limit int) {
 			x.known.remove(x.key(oldest.place()+uint64(i), e))
 		}
 		x.horizon = max(x.horizon, newest)
-		x.forgotten = append(x.forgotten, oldest.number)
+		if oldest.number < x.stored {
+			x.forgotten = append(x.forgotten, oldest.number)
+		}
 		x.chunks[0] = nil // or the array behind the slice would keep it
 		x.chunks = x.chunks[1:]
 	}

@@ -64,10 +64,13 @@ func TestSave_storedForm(t *testing.T) {
 		"saved_at": "2026-01-12T12:20:00Z", "safe": "2026-01-12T12:20:00Z", "life": "2026-01-12T12:20:00Z",
 		"accepted": "2026-01-12T12:02:00Z", "clean": false, "flushed": 2,
 		"doubt": {"from": "2026-01-12T12:15:00Z", "to": "2026-01-12T12:21:00Z"},
-		"gaps": [{"from": "2026-01-12T12:10:00Z", "to": "2026-01-12T12:20:00Z"}],
-		"hours": {"1768215600": {"done": true, "most": 0}, "1768219200": {"most": 9}},
+		"hull": {"from": "2026-01-12T12:10:00Z", "to": "2026-01-12T12:20:00Z"},
 		"first_chunk": 0, "next_chunk": 1
 	}`, string(s.disk.data["position"]))
+	assert.JSONEq(t, `{
+		"gaps": [{"from": "2026-01-12T12:10:00Z", "to": "2026-01-12T12:20:00Z"}],
+		"hours": {"1768215600": {"done": true, "most": 0}, "1768219200": {"most": 9}}
+	}`, string(s.disk.data["gaps"]))
 	assert.Equal(t, []byte{
 		1, 0, 0, 0, 0, 0, 0, 0 /* accepted */, 0x7c, 0xe2, 0x64, 0x69 /* ts */, 0x7c, 0xe2, 0x64, 0x69,
 		2, 0, 0, 0, 0, 0, 0, 0 /* accepted */, 0xb8, 0xe2, 0x64, 0x69 /* ts */, 0, 0, 0, 0,

@@ -12,7 +12,11 @@ const strayLength = time.Second
 // strays are records that are missing, and whose `ts` lies too far back for when they came: those of the archive, and
 // those with a wrong `ts`. They are looked for where their `ts` says, and open no gap from there to now. There is one
 // gap for each hour that has any.
-type strays map[int64]stray // by the hour's start, in seconds since 1970
+type strays struct {
+	hours map[int64]stray // by the hour's start, in seconds since 1970
+	// unreachable is how many lie further back than the archive reaches.
+	unreachable int
+}
 
 type stray struct {
 	gap Gap
@@ -21,25 +25,35 @@ type stray struct {
 }
 
 // add takes a record with this `ts`, which has come by a time.
-func (s strays) add(ts, came time.Time) {
+func (s *strays) add(ts, came time.Time) {
+	if ts.Before(came.Add(-maxArchiveAge)) {
+		s.unreachable++
+		return
+	}
+	if s.hours == nil {
+		s.hours = map[int64]stray{}
+	}
 	hour := ts.Truncate(archiveUnit).Unix()
-	found, ok := s[hour]
+	found, ok := s.hours[hour]
 	if !ok {
 		found.gap.From = ts
 	}
 	found.gap.From = earlier(found.gap.From, ts)
 	found.gap.To = later(found.gap.To, ts.Add(strayLength))
 	found.came = later(found.came, came)
-	s[hour] = found
+	s.hours[hour] = found
 }
 
-// openStrays opens the gaps of strays. The next Opened tells of them.
+// openStrays opens the gaps of strays, which the next Opened has. Unrecoverable has those that are out of reach.
 func (p *Position) openStrays(s strays) {
-	for _, hour := range slices.Sorted(maps.Keys(s)) {
-		p.gaps.add(s[hour].gap)
-		p.gaps.late[hour] = later(p.gaps.late[hour], s[hour].came)
-		p.untold = append(p.untold, s[hour].gap)
+	var opened []Gap
+	for _, hour := range slices.Sorted(maps.Keys(s.hours)) {
+		opened = append(opened, s.hours[hour].gap)
+		p.gaps.comesLate(hour, s.hours[hour].came)
 	}
+	p.gaps.add(opened...)
+	p.untold = append(p.untold, opened...)
+	p.unreachable += s.unreachable
 }
 
 // tellStrays returns the gaps that openStrays has opened since it was called last.

@@ -1,7 +1,6 @@
 package position_test
 
 import (
-	"fmt"
 	"testing"
 	"time"
 
@@ -42,7 +41,7 @@ func TestStrays_killOpensASmallGapForAWrongTime(t *testing.T) {
 	}
 	assert.Empty(t, s.gaps())
 	s.save()
-	assert.NotContains(t, string(s.disk.data["position"]), "late", "nothing is left of it")
+	assert.JSONEq(t, `{}`, string(s.disk.data["gaps"]), "nothing is left of it")
 }
 
 func TestStrays_ofAnHourAreOneGap(t *testing.T) {
@@ -89,11 +88,59 @@ func TestStrays_outOfReachAreUnrecoverable(t *testing.T) {
 	s := begin(t, options())
 	s.handshake(12, 0)
 	s.accept(12, 0)
-	s.acceptLate(time.Date(1999, 12, 31, 23, 0, 0, 0, time.UTC), at(12, 2))
+	for year := range 30 {
+		s.acceptLate(time.Date(1970+year, 12, 31, 23, 0, 0, 0, time.UTC), at(12, 2))
+	}
 	s.killed()
 	s.handshake(12, 10)
-	gone := s.Unrecoverable(s.now)
-	require.Len(t, gone, 1)
-	assert.Equal(t, "1999-12-31 23:00:00 +0000 UTC 1s", fmt.Sprint(gone[0].From.UTC(), gone[0].To.Sub(gone[0].From)))
 	assert.Equal(t, []string{"12:00-12:10"}, s.gaps())
+	s.save()
+	s.close(12, 11)
+	s.stop() // before it was reported
+	assert.Equal(t, position.Unrecoverable{Records: 30}, s.Unrecoverable(s.now))
+	assert.Equal(t, position.Unrecoverable{}, s.Unrecoverable(s.now), "once")
+	s.stop()
+	assert.Equal(t, position.Unrecoverable{}, s.Unrecoverable(s.now))
+}
+
+func TestStrays_outOfReachOfAStreamThatQuits(t *testing.T) {
+	s := begin(t, options())
+	s.handshake(12, 0)
+	s.accept(12, 10)
+	s.Refused([]position.Seen{s.claim(at(-31*24, 0)), s.claim(at(-29*24, 0))}, at(12, 20))
+	s.close(12, 20)
+	s.stop()
+	assert.Equal(t, position.Unrecoverable{Records: 1}, s.Unrecoverable(s.now))
+	require.Len(t, s.Gaps(), 1)
+}
+
+// Opening a gap for each of them, one after the other, took minutes.
+func TestStrays_manyAreOpenedAtOnce(t *testing.T) {
+	for name, test := range map[string]struct {
+		apart       time.Duration
+		unreachable int
+		gaps        int
+	}{
+		"over years":         {time.Hour, 50_000 - 714, 715},
+		"within the archive": {50 * time.Second, 0, 700},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := begin(t, options())
+			s.handshake(12, 0)
+			records := make([]position.Seen, 50_000)
+			for i := range records {
+				records[i] = position.Seen{ID: uint64(i + 1), TS: at(6, 0).Add(-time.Duration(i) * test.apart)}
+			}
+			s.now = at(12, 1)
+			s.Accepted(records, true, s.now)
+			s.save()
+			began := time.Now()
+			s.kill()
+			s.handshake(12, 2)
+			gone := s.Unrecoverable(s.now)
+			assert.Equal(t, position.Unrecoverable{Records: test.unreachable}, gone)
+			assert.InDelta(t, test.gaps, len(s.Gaps()), 10)
+			assert.Less(t, time.Since(began), 10*time.Second)
+		})
+	}
 }

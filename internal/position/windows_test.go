@@ -246,7 +246,7 @@ func TestUnrecoverable_isToldOnceAndExactly(t *testing.T) {
 
 	var told []string
 	for now := at(12+30*days, 0); now.Before(at(14+30*days, 10)); now = now.Add(7 * time.Second) {
-		for _, gone := range s.Unrecoverable(now) {
+		for _, gone := range s.Unrecoverable(now).Gaps {
 			told = append(told, text(gone))
 		}
 		for _, w := range s.Windows() {
@@ -266,7 +266,7 @@ func TestUnrecoverable_isToldOnceAndExactly(t *testing.T) {
 func TestUnrecoverable_isAllOfAGapThatNobodyRead(t *testing.T) {
 	const days = 24
 	s := gap(t, at(12, 10), at(15, 30))
-	gone := s.Unrecoverable(at(12+90*days, 0))
+	gone := s.Unrecoverable(at(12+90*days, 0)).Gaps
 	require.Len(t, gone, 1)
 	assert.Equal(t, "12:10-15:30", text(gone[0]))
 	assert.Empty(t, s.gaps())
@@ -280,7 +280,7 @@ func TestUnrecoverable_isNotWhatWasRead(t *testing.T) {
 	s.read(orderly())
 	s.read(orderly())
 	assert.Empty(t, s.Unrecoverable(at(12+30*days, 30)), "12:00 was read")
-	gone := s.Unrecoverable(at(13+30*days, 30))
+	gone := s.Unrecoverable(at(13+30*days, 30)).Gaps
 	require.Len(t, gone, 1)
 	assert.Equal(t, "13:00-14:00", text(gone[0]))
 }
@@ -288,7 +288,7 @@ func TestUnrecoverable_isNotWhatWasRead(t *testing.T) {
 func TestUnrecoverable_isTheBeginningOfALongOutage(t *testing.T) {
 	const days = 24
 	s := gap(t, at(12, 10), at(12+40*days, 15))
-	gone := s.Unrecoverable(at(12+40*days, 15))
+	gone := s.Unrecoverable(at(12+40*days, 15)).Gaps
 	require.Len(t, gone, 1)
 	assert.Equal(t, "12:10-+10d 13:00", text(gone[0]))
 	assert.Equal(t, "+10d 13:00 due +10d 16:00", s.windows()[0])
@@ -301,7 +301,7 @@ func TestUnrecoverable_isNotTheMarginOfSince30Days(t *testing.T) {
 	const days = 24
 	now := at(12+30*days, 0)
 	s := gap(t, at(12, 0), now)
-	gone := s.Unrecoverable(now.Add(time.Second))
+	gone := s.Unrecoverable(now.Add(time.Second)).Gaps
 	require.Len(t, gone, 1)
 	assert.Equal(t, "12:00-13:00", text(gone[0]), "a second has gone by, and the service rounds to hours")
 	assert.Equal(t, "13:00 due 16:00", s.windows()[0])

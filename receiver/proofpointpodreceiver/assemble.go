@@ -67,6 +67,7 @@ type assembly struct {
 	config    *Config
 	eventType podlog.EventType
 	position  *position.Position
+	gaps      *gapReporter
 	health    *health.Stream
 	metrics   *streamMetrics
 	logger    *zap.Logger
@@ -97,6 +98,10 @@ func newAssembly(set *streamSettings, t podlog.EventType, stored bool) *assembly
 		logger: s.settings.Logger.With(zap.String("event_type", string(t))),
 	}
 	a.metrics = newStreamMetrics(s.metrics, s.settings.ID, a.health, a.position, set.clock)
+	a.gaps = &gapReporter{
+		position: a.position, health: a.health, metrics: a.metrics, logger: a.logger, clock: set.clock,
+		backfill: s.config.Backfill.Enabled,
+	}
 	return a
 }
 
@@ -109,6 +114,7 @@ func (a *assembly) stream() *stream {
 		credentials: a.credentials,
 		intake:      a.intake(a.delivery(newOutage(retry), false), false),
 		position:    a.position,
+		gaps:        a.gaps,
 		health:      a.health,
 		metrics:     a.metrics,
 		logger:      a.logger,
@@ -195,6 +201,7 @@ func (a *assembly) filler(c *credentials, in *intake) *filler {
 		credentials: c,
 		intake:      in,
 		position:    a.position,
+		gaps:        a.gaps,
 		health:      a.health,
 		metrics:     a.metrics,
 		logger:      a.logger,

@@ -295,7 +295,7 @@ func TestFill_switchedOff(t *testing.T) {
 	tenant(t, podsim.Options{}, func(s *scenario) { s.config.Backfill.Enabled = false }, func(s *scenario) {
 		s.away(3)
 		require.Len(t, s.gaps(), 1)
-		assert.Equal(t, 1, s.logged("gap opened: records may have been missed, and stay so, as backfill.enabled is false"))
+		assert.Equal(t, 1, s.logged("gap opened: records may have been missed, and stay so while backfill.enabled is false"))
 		s.elapse(5 * time.Hour)
 		assert.NotContains(t, s.kinds(), "A")
 		lost, repeated := s.count()

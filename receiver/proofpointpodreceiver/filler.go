@@ -43,6 +43,7 @@ type filler struct {
 	credentials *credentials
 	intake      *intake
 	position    *position.Position
+	gaps        *gapReporter
 	health      *health.Stream
 	metrics     *streamMetrics
 	logger      *zap.Logger
@@ -168,15 +169,7 @@ func (f *filler) next() (position.Window, bool) {
 
 // expire gives up what the archive has no more.
 func (f *filler) expire() {
-	gone := f.position.Unrecoverable(f.clock.now())
-	for _, gap := range gone {
-		fault := health.Unrecoverable(gap.From, gap.To)
-		f.logger.Error("gap unrecoverable", zap.Time("from", gap.From), zap.Time("to", gap.To), zap.String("error", fault.Message))
-		f.health.Lost(fault)
-	}
-	f.metrics.unrecoverable(len(gone))
-	if len(gone) > 0 {
-		f.showGaps()
+	if f.gaps.expire() {
 		f.forget()
 	}
 }
@@ -316,7 +309,7 @@ func (f *filler) finished(w position.Window, limit time.Duration, ended error) b
 		f.logger.Info("gap filled", zap.Time("from", gap.From), zap.Time("to", gap.To))
 	}
 	if len(closed) > 0 {
-		f.showGaps()
+		f.gaps.show()
 	}
 	switch {
 	case f.stop.Err() != nil:
@@ -439,21 +432,6 @@ func (f *filler) wait(atLeast time.Duration) time.Duration {
 	wait, _ := f.outage.failed(time.Now(), atLeast)
 	f.retryAt = time.Now().Add(wait)
 	return wait
-}
-
-// showGaps tells the health how many gaps are open.
-func (f *filler) showGaps() {
-	showGaps(f.health, f.position, true)
-}
-
-// showGaps tells the health how many gaps are open. backfill: they are read from the archive.
-func showGaps(h *health.Stream, p *position.Position, backfill bool) {
-	open := p.Gaps()
-	if len(open) == 0 {
-		h.Gaps(0, time.Time{}, backfill)
-		return
-	}
-	h.Gaps(len(open), open[0].From, backfill)
 }
 
 // Frame implements [podlog.Handler].

@@ -42,6 +42,7 @@ type stream struct {
 	outage      *outage // of the service
 	// since is from when on the first start reads the archive, if it is now.
 	since func(now time.Time) time.Time
+	gaps  *gapReporter
 	// backfill: gaps are read from the archive.
 	backfill bool
 
@@ -223,12 +224,12 @@ func (s *stream) opened(found position.Opened) {
 		s.logger.Warn("gap opened: records may have been missed, and "+s.fate(),
 			zap.Time("from", found.Gap.From), zap.Time("to", found.Gap.To), zap.String("reason", found.Reason))
 	}
-	for _, gap := range found.Strays {
+	if n := len(found.Strays); n > 0 {
 		s.logger.Warn("gap opened: records that are old for when they came may have been missed, and "+s.fate(),
-			zap.Time("from", gap.From), zap.Time("to", gap.To))
+			zap.Time("from", found.Strays[0].From), zap.Time("to", found.Strays[n-1].To), zap.Int("gaps", n))
 	}
 	s.openedForPause(found.Pause)
-	showGaps(s.health, s.position, s.backfill)
+	s.gaps.show()
 }
 
 // fate is what becomes of records that were missed.
@@ -236,7 +237,7 @@ func (s *stream) fate() string {
 	if s.backfill {
 		return "are read from the archive"
 	}
-	return "stay so, as backfill.enabled is false"
+	return "stay so while backfill.enabled is false"
 }
 
 // openedForPause reports the gap that a pause has become, if it has. It is a precaution, of seconds as a rule.
@@ -317,6 +318,9 @@ func (s *stream) look() {
 		s.opened(found)
 	}
 	s.judge(s.pauses.look(s.clock.now()))
+	if !s.backfill {
+		s.gaps.expire() // elsewhere the filler does that
+	}
 	if s.filler == nil || s.pausing {
 		return
 	}
@@ -351,7 +355,7 @@ func (s *stream) judge(v verdict) {
 		s.filler.setLosing(false)
 	case pauseSuspicious, pauseHarmful:
 		s.openedForPause(s.position.Confirm())
-		showGaps(s.health, s.position, s.backfill)
+		s.gaps.show()
 		if v == pauseHarmful {
 			s.filler.setLosing(true)
 		}

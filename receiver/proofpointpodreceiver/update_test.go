@@ -3,9 +3,7 @@ package proofpointpodreceiver
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"os"
-	"slices"
 	"testing"
 	"time"
 
@@ -84,7 +82,7 @@ func (s *scenario) update() {
 	require.NoError(s.t, err)
 	var stored memstore.Store
 	require.NoError(s.t, json.Unmarshal(data, &stored))
-	require.Equal(s.t, slices.Sorted(maps.Keys(s.storage.stores[client])), slices.Sorted(maps.Keys(stored)))
+	require.Len(s.t, stored, 3, "the head, and two chunks of identities")
 	s.storage.stores[client] = stored
 	s.start()
 	assert.Equal(s.t, 1, s.logged("position read"))

@@ -1,0 +1,68 @@
+package proofpointpodreceiver
+
+import (
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/proofpointpod/otelcol/internal/health"
+	"github.com/proofpointpod/otelcol/internal/position"
+)
+
+// maxReported is how many gaps are reported one by one. More that come to light at once are reported as one.
+const maxReported = 10
+
+// gapReporter reports the gaps of a stream's position. It is safe for concurrent use: the stream, its filler and its
+// keeper call it.
+type gapReporter struct {
+	position *position.Position
+	health   *health.Stream
+	metrics  *streamMetrics
+	logger   *zap.Logger
+	clock    *clock
+	// backfill: gaps are read from the archive.
+	backfill bool
+
+	// mu is held from the reading of the position to its report, so that the newest reading is reported last.
+	mu sync.Mutex
+}
+
+// show reports how many gaps are open.
+func (g *gapReporter) show() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	var oldest time.Time
+	open := g.position.Gaps()
+	if len(open) > 0 {
+		oldest = open[0].From
+	}
+	g.health.Gaps(len(open), oldest, g.backfill)
+}
+
+// expire gives up what the archive has no more, and says whether there was a gap of that kind.
+func (g *gapReporter) expire() bool {
+	gone := g.position.Unrecoverable(g.clock.now())
+	switch n := len(gone.Gaps); {
+	case n > maxReported:
+		g.lost(health.UnrecoverableGaps(n, gone.Gaps[0].From, gone.Gaps[n-1].To), n)
+	default:
+		for _, gap := range gone.Gaps {
+			g.lost(health.Unrecoverable(gap.From, gap.To), 1, zap.Time("from", gap.From), zap.Time("to", gap.To))
+		}
+	}
+	if gone.Records > 0 {
+		g.lost(health.UnrecoverableRecords(gone.Records), 1, zap.Int("records", gone.Records))
+	}
+	if len(gone.Gaps) > 0 {
+		g.show()
+	}
+	return len(gone.Gaps) > 0
+}
+
+// lost reports so many gaps that can't be filled.
+func (g *gapReporter) lost(fault health.Fault, count int, fields ...zap.Field) {
+	g.logger.Error("gap unrecoverable", append(fields, zap.String("error", fault.Message))...)
+	g.health.Lost(fault)
+	g.metrics.unrecoverable(count)
+}
