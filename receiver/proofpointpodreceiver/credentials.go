@@ -13,6 +13,7 @@ import (
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/configopaque"
+	"golang.org/x/sync/singleflight"
 
 	"github.com/proofpointpod/otelcol/internal/health"
 )
@@ -63,10 +64,13 @@ func newCredentials(ctx context.Context, config *Config, host component.Host, no
 	origin := health.FromExtension(auth.AuthenticatorID.String())
 	asked := *endpoint
 	asked.Scheme = strings.Replace(asked.Scheme, "ws", "http", 1)
+	var questions singleflight.Group
 	ask := func(ctx context.Context) (http.Header, error) {
 		ctx, cancel := context.WithTimeout(ctx, config.HandshakeTimeout)
 		defer cancel()
-		header, err := inTime(ctx, func() (http.Header, error) { return authenticate(ctx, transport, asked.String()) })
+		// An authenticator that does not look at its context holds this one goroutine, and nobody who asks.
+		answer := questions.DoChan("token", func() (any, error) { return authenticate(ctx, transport, asked.String()) })
+		header, err := inTime(ctx, answer)
 		if err != nil {
 			return nil, fmt.Errorf("asking the extension %q for the token: %w", auth.AuthenticatorID, err)
 		}
@@ -78,21 +82,13 @@ func newCredentials(ctx context.Context, config *Config, host component.Host, no
 	return &credentials{ask: ask, origin: origin}, nil
 }
 
-// inTime returns what ask does, or ctx's error when that ends before. An authenticator that does not look at its context
-// then holds nothing but the goroutine it was asked in.
-func inTime(ctx context.Context, ask func() (http.Header, error)) (http.Header, error) {
-	type answer struct {
-		header http.Header
-		err    error
-	}
-	answers := make(chan answer, 1)
-	go func() {
-		header, err := ask()
-		answers <- answer{header, err}
-	}()
+// inTime returns the answer of an authenticator, or ctx's error when that ends before. A question that is not answered yet
+// is not asked again: whoever asks next waits for the same answer.
+func inTime(ctx context.Context, answer <-chan singleflight.Result) (http.Header, error) {
 	select {
-	case a := <-answers:
-		return a.header, a.err
+	case a := <-answer:
+		header, _ := a.Val.(http.Header)
+		return header, a.Err
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
@@ -142,20 +138,12 @@ const (
 
 // tokenLookInterval is how often an authenticator is asked for its token while nothing else asks: a session can outlive
 // the token that it was opened with, and the warning before its end is over when there is another.
-const (
-	tokenLookInterval = time.Minute
-	// failedLookInterval is for one that fails: if it hangs, each question keeps a goroutine.
-	failedLookInterval = time.Hour
-)
+const tokenLookInterval = time.Minute
 
-// watch asks an authenticator until ctx ends, for what is noted of the answer.
+// watch asks an authenticator until ctx ends, for what is noted of the answer. An error shows at the next handshake.
 func (c *credentials) watch(ctx context.Context) {
-	wait := tokenLookInterval
-	for c.origin.Renews() && pause(ctx, wait) {
-		wait = tokenLookInterval
-		if _, err := c.ask(ctx); err != nil { // that is told of at the next handshake
-			wait = failedLookInterval
-		}
+	for c.origin.Renews() && pause(ctx, tokenLookInterval) {
+		_, _ = c.ask(ctx)
 	}
 }
 

@@ -121,7 +121,9 @@ func (s *stream) collect(auth http.Header) error {
 	s.logger.Info("collecting", zap.String("state", string(health.Collecting)))
 	s.intake.delivery.collecting = true
 	ended := session.Receive(s.abort, s)
-	s.intake.delivery.collecting = false
+	isPaused := s.pausing && sessionLost(ended) && s.stop.Err() == nil
+	// A pipeline that recovers while the archive is read in a pause leaves the stream collecting.
+	s.intake.delivery.collecting = isPaused
 
 	// A complaint that crosses our own close frame is one, too.
 	orderly := endedInOrder(ended)
@@ -139,7 +141,7 @@ func (s *stream) collect(auth http.Header) error {
 	s.livedLongEnough()
 	// However the service took our close frame, the slot is free for the archive, or will be; what it has not said in
 	// order is suspected.
-	if s.pausing && sessionLost(ended) && s.stop.Err() == nil {
+	if isPaused {
 		return errPaused
 	}
 	return ended
