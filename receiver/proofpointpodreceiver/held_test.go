@@ -149,3 +149,15 @@ func TestPauses_endInTimeThoughThePipelineHoldsWhatTheArchiveBrings(t *testing.T
 		s.keepsThePromise(0)
 	})
 }
+
+func TestDelivery_recoversWhileTheArchiveIsRead(t *testing.T) {
+	tenant(t, podsim.Options{}, nil, func(s *scenario) {
+		s.sink.answers(refuseOld)
+		s.away(5)
+		s.until("the archive's batch to be refused", func() bool { return attr(s.host.last(), "state") == "Error" })
+		require.Zero(t, s.service.Live(podlog.Message), "the live session is paused")
+		s.sink.answers(nil)
+		s.elapse(10 * time.Second)
+		assert.Equal(t, "Collecting", attr(s.host.last(), "state"))
+	})
+}
