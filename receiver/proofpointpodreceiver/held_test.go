@@ -2,6 +2,7 @@ package proofpointpodreceiver
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -151,13 +152,14 @@ func TestPauses_endInTimeThoughThePipelineHoldsWhatTheArchiveBrings(t *testing.T
 }
 
 func TestDelivery_recoversWhileTheArchiveIsRead(t *testing.T) {
-	tenant(t, podsim.Options{}, nil, func(s *scenario) {
+	tenant(t, podsim.Options{ArchiveStays: true}, nil, func(s *scenario) {
 		s.sink.answers(refuseOld)
 		s.away(5)
 		s.until("the archive's batch to be refused", func() bool { return attr(s.host.last(), "state") == "Error" })
-		require.Zero(t, s.service.Live(podlog.Message), "the live session is paused")
+		require.True(t, strings.HasSuffix(s.kinds(), "A"), "the live session is paused")
 		s.sink.answers(nil)
 		s.elapse(10 * time.Second)
+		require.True(t, strings.HasSuffix(s.kinds(), "A"), "the live session is still paused")
 		assert.Equal(t, "Collecting", attr(s.host.last(), "state"))
 	})
 }
