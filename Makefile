@@ -34,6 +34,9 @@ BENCHFLAGS ?=
 # How long `make soak` goes on.
 SOAKTIME ?= 30m
 
+# How many schedules it plays on each of the models before.
+SOAKSEEDS ?= 20
+
 # Only the race detector needs a C compiler. Where there is none, Go says CGO_ENABLED=0, and tests run without it.
 RACE := $(if $(filter 1,$(shell go env CGO_ENABLED)),-race)
 
@@ -98,7 +101,9 @@ e2e: build bin/run $(OCB) ## run the end-to-end tests on the built binaries
 screenshots: build ## take the pictures in docs/ anew, with Chromium
 	UPDATE_SCREENSHOTS=1 $(PLAIN) go test -count=1 -timeout 10m -run 'TestPage_follows' ./internal/e2e
 
-soak: build ## play faults at random on the built binary for SOAKTIME (default 30m); E2E_SOAK_SEED plays one schedule again
+soak: build ## play fresh random faults, on the built binary for SOAKTIME (default 30m); E2E_SOAK_SEED plays one schedule again
+	PROOFPOINTPOD_SOAK_SEEDS=$(SOAKSEEDS) go test -count=1 -timeout 0 -run 'TestPosition_losesNothing|TestPromise_randomSchedule' \
+		./internal/position ./$(RECEIVER)
 	E2E_SOAK_TIME=$(SOAKTIME) $(PLAIN) go test -v -count=1 -timeout 0 $(SIDE_BY_SIDE) -run 'TestPromise_atRandom' ./internal/e2e
 
 bench: bin/bench ## measure what the receiver costs, against anchors and targets, and write docs/performance.md

@@ -160,7 +160,12 @@ func (e *sourceHealth) newStorage(host component.Host) (func(context.Context) (s
 		return nil, fmt.Errorf("storage: the extension %q does not store; one that does is file_storage", e.config.Storage)
 	}
 	return func(ctx context.Context) (storage.Client, error) {
-		return stores.GetClient(ctx, component.KindExtension, e.settings.ID, "")
+		client, err := stores.GetClient(ctx, component.KindExtension, e.settings.ID, "")
+		if err != nil {
+			return nil, fmt.Errorf("open the storage %q (a timeout means that another process has its folder open: "+
+				"give each collector a folder of its own, such as POD_DATA_DIR): %w", e.config.Storage, err)
+		}
+		return client, nil
 	}, nil
 }
 

@@ -99,7 +99,7 @@ func (k *keeper) load(ctx context.Context) error {
 	if k.client == nil {
 		client, err := k.open(ctx)
 		if err != nil {
-			return fmt.Errorf("opening the storage: %w", err)
+			return err
 		}
 		k.client = client
 	}

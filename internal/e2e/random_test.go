@@ -17,7 +17,8 @@ import (
 )
 
 const (
-	// soakTime is the variable that says how long the randomised test goes on; a minute if it is not set.
+	// soakTime is the variable that says how long the randomised test plays a schedule that nobody has seen. Without it,
+	// the test plays a known schedule for a minute.
 	soakTime = "E2E_SOAK_TIME"
 	// soakSeed is the variable that names the seed, to repeat a schedule that failed. The schedule is the same again;
 	// what the machine makes of it is not.
@@ -38,8 +39,9 @@ func TestPromise_atRandom(t *testing.T) {
 
 func playAtRandom(t *testing.T, config string) {
 	t.Helper()
-	length, seed := time.Minute, rand.Uint64()
+	length, seed := time.Minute, uint64(1)
 	if text := os.Getenv(soakTime); text != "" {
+		seed = rand.Uint64()
 		var err error
 		length, err = time.ParseDuration(text)
 		require.NoError(t, err, "%s", soakTime)

@@ -85,20 +85,29 @@ func TestRun_forgetsTheSimulator(t *testing.T) {
 	assert.NotContains(t, run.out.String(), "a stored position is not usable")
 }
 
-// Records are about mail: whatever the umask is, they are for the user's eyes only, and so is all else.
+// Records are about mail: whatever the umask is and the folder was, they are for the user's eyes only. The mode of the
+// records' file is the file exporter's choice.
 func TestRun_writesForItsUserOnly(t *testing.T) {
 	data := dataFolder(t)
+	require.NoError(t, os.Chmod(data, 0o755))
 	run := typed(t, root(t), "umask 000; exec bin/run", "POD_DATA_DIR="+data)
-	run.waitFor(`"log records": 1000`)
+	run.waitFor(`"state": "Collecting"`)
 	ctrlC(run)
-	require.FileExists(t, filepath.Join(data, "records.json"))
-	require.NoError(t, filepath.WalkDir(data, func(path string, entry os.DirEntry, err error) error {
-		require.NoError(t, err)
-		info, err := entry.Info()
+	storage := filepath.Join(data, "podsim-storage")
+	for _, path := range append(glob(t, filepath.Join(storage, "*")), storage, data) {
+		info, err := os.Stat(path)
 		require.NoError(t, err)
 		assert.Zero(t, info.Mode().Perm()&0o077, "%s is %v", path, info.Mode())
-		return nil
-	}))
+	}
+}
+
+// glob lists the files of a pattern, of which there has to be one.
+func glob(t *testing.T, pattern string) []string {
+	t.Helper()
+	paths, err := filepath.Glob(pattern)
+	require.NoError(t, err)
+	require.NotEmpty(t, paths, pattern)
+	return paths
 }
 
 func TestRun_refusesAFolderThatOthersCanWriteTo(t *testing.T) {

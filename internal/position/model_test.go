@@ -4,6 +4,7 @@ import (
 	"flag"
 	"math"
 	"math/rand/v2"
+	"os"
 	"strconv"
 	"testing"
 	"time"
@@ -13,15 +14,23 @@ import (
 	"github.com/proofpointpod/otelcol/internal/position"
 )
 
-var seedFlag = flag.Uint64("seed", 0, "the one schedule of TestPosition_losesNothing to run; 0: some at random")
+var seedFlag = flag.Uint64("seed", 0, "the one schedule of TestPosition_losesNothing to run; 0: some known ones")
+
+// soakSeeds names how many fresh seeds TestPosition_losesNothing plays in place of the known ones.
+const soakSeeds = "PROOFPOINTPOD_SOAK_SEEDS"
 
 // Whatever happens to the service, the process, the pipeline and the storage: in the end everything has come through,
 // and nothing has come twice but what the promise says.
 func TestPosition_losesNothing(t *testing.T) {
 	seeds := []uint64{*seedFlag}
 	if *seedFlag == 0 {
+		seeds = []uint64{1, 2, 3, 4, 5, 6, 7, 8}
+	}
+	if text := os.Getenv(soakSeeds); text != "" {
+		fresh, err := strconv.Atoi(text)
+		require.NoError(t, err, soakSeeds)
 		seeds = nil
-		for range 8 {
+		for range fresh {
 			seeds = append(seeds, rand.Uint64())
 		}
 	}

@@ -1,6 +1,7 @@
 package record
 
 import (
+	"math"
 	"math/bits"
 	"strings"
 )
@@ -46,8 +47,8 @@ func field1(content int) int { return 1 + varint(content) + content }
 // varint is the size of a number.
 func varint(n int) int { return (bits.Len(uint(n)|1) + 6) / 7 }
 
-// size returns the size in bytes of the protobuf form that the one object in text has as a map, at the most. The object
-// must have been scanned. It builds nothing.
+// size returns the size in bytes of the protobuf form that the one object in text has as a map, at the most. One that is
+// nested deeper than maxDepth exceeds any size. The object must have been scanned. It builds nothing.
 func (m *mapper) size(text string) int {
 	m.find(text)
 	defer m.forget()
@@ -69,6 +70,9 @@ func (m *mapper) size(text string) int {
 		case ',':
 			top.awaitsKey = top.inObject
 		case '{', '[':
+			if len(open) > maxDepth {
+				return math.MaxInt // it stays text, and may be too deep to be counted in little memory
+			}
 			open = append(open, container{inObject: c == '{', awaitsKey: c == '{'})
 		case '}', ']':
 			open = open[:len(open)-1]

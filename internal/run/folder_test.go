@@ -33,13 +33,14 @@ func TestPrepareFolder_makesItPrivate(t *testing.T) {
 	require.NoError(t, prepareFolder(folder), "it is there already")
 }
 
-func TestPrepareFolder_makesEarlierFilesPrivate(t *testing.T) {
-	folder := privateFolder(t)
-	for _, name := range []string{"records.json", "records-2026-11-22T13-16-44.481-size.json", "podsim.json"} {
-		require.NoError(t, os.WriteFile(filepath.Join(folder, name), nil, 0o600))
-		require.NoError(t, os.Chmod(filepath.Join(folder, name), 0o666))
+// The file exporter gives its files the mode 0644, so it is the folder that keeps them from others.
+func TestPrepareFolder_makesAnEarlierFolderPrivate(t *testing.T) {
+	for _, earlier := range []os.FileMode{0o755, 0o750, 0o701} {
+		folder := privateFolder(t)
+		require.NoError(t, os.WriteFile(filepath.Join(folder, "records.json"), nil, 0o600))
+		require.NoError(t, os.Chmod(folder, earlier))
 		require.NoError(t, prepareFolder(folder))
-		assert.Equal(t, os.FileMode(0o600), mode(t, filepath.Join(folder, name)), name)
+		assert.Equal(t, os.FileMode(0o700), mode(t, folder))
 	}
 }
 

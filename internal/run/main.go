@@ -43,7 +43,7 @@ func run(ctx context.Context, out *os.File) (err error) {
 	if data == "" {
 		data = "var"
 	}
-	setPrivateUmask() // records are mail metadata: nobody else is to read them
+	setPrivateUmask() // records are mail metadata: no other user may read them
 	if err := prepareFolder(data); err != nil {
 		return err
 	}

@@ -274,7 +274,7 @@ func TestAuth_whatCannotStart(t *testing.T) {
 				telemetry := componenttest.NewTelemetry()
 				settings := receivertest.NewNopSettings(metadata.Type)
 				settings.TelemetrySettings = telemetry.NewTelemetrySettings()
-				source, err := newSource(settings, s.config, newSink())
+				source, err := newSource(settings, s.config, newSink(), newSlots())
 				require.NoError(t, err)
 
 				err = source.Start(t.Context(), s.host)

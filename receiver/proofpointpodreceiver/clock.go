@@ -1,57 +1,89 @@
 package proofpointpodreceiver
 
 import (
+	"sync"
 	"sync/atomic"
 	"time"
 )
 
 const (
 	// A difference between the clocks below clockSlack can come from the whole seconds of a `Date` header and the way
-	// it took; one above clockAlarm is worth a warning.
+	// it took; one above clockAlarm is worth a warning, and two that are as close together agree.
 	clockSlack = 2 * time.Second
 	clockAlarm = time.Minute
-	// One above clockUnbelievable is no time of the service's: a gap that ends by it would be longer than the archive,
-	// or of centuries.
-	clockUnbelievable = 30 * 24 * time.Hour
+	// clockUnbelievable is the difference from which on the `Date` of one handshake is not believed. A gap that ends by a
+	// wrong one would be of hours in which nothing is missing, and miss what is.
+	clockUnbelievable = time.Hour
+	// One above clockImpossible is no time of the service's, but of somebody on the way who has none: it is never believed.
+	clockImpossible = 30 * 24 * time.Hour
 )
 
 // clock tells the service's time, in which records and the archive count, by what the service says at handshakes, and
 // between them by the time that passes: our clock may be set meanwhile, and what was certain by it would not be. That
 // stands still while a machine sleeps, so until the next handshake the service's time may be later, and never earlier.
-// Safe for concurrent use.
+//
+// A `Date` that differs by over an hour from our clock, or by over a minute from what this clock tells, is believed when
+// two handshakes in a row agree. Safe for concurrent use.
 type clock struct {
-	newest atomic.Pointer[clockReading] // nil: there was no handshake yet
+	mu     sync.Mutex // guards what follows
+	newest reading
+	// claim is what the newest handshake has said that was not believed, or what a process before this one has
+	// believed; nil: neither.
+	claim *claim
+
+	// corrected is the sum of all corrections, in nanoseconds: how far what was reckoned by this clock from its first
+	// handshake on is behind what it tells now. It changes with mu held.
+	corrected atomic.Int64
 }
 
-// clockReading is how the clocks stood at a handshake.
-type clockReading struct {
-	at    time.Time     // by our clock
-	ahead time.Duration // how far the service's is
-	told  bool          // the service has said its time, at this handshake or one before
+// reading is how the clocks stood at a handshake.
+type reading struct {
+	at      time.Time     // by our clock; zero: there was no handshake yet
+	ahead   time.Duration // how far the service's is
+	told    bool          // the service has said its time, at this handshake or one before
+	doubted bool          // it was the first handshake, and what the service said was not believed
 }
 
-// known says whether the service has said its time, or that it does not, at a handshake.
-func (c *clock) known() bool { return c.newest.Load() != nil }
+// claim is a difference of the clocks that another handshake may confirm.
+type claim struct {
+	ahead time.Duration
+	at    time.Time // by our clock; zero: not in this process
+}
+
+// known says whether the service has said its time, or that it does not, at a handshake. A first one that says what is not
+// believed is not enough.
+func (c *clock) known() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return !c.newest.at.IsZero() && !c.newest.doubted
+}
 
 // skew is how far the service's clock is ahead of ours, and whether the service has said its time.
 func (c *clock) skew() (time.Duration, bool) {
-	read := c.newest.Load()
-	if read == nil {
-		return 0, false
-	}
-	return read.ahead, read.told
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.newest.ahead, c.newest.told
 }
+
+// correction is the sum of all corrections so far.
+func (c *clock) correction() time.Duration { return time.Duration(c.corrected.Load()) }
 
 // now is the service's time.
 func (c *clock) now() time.Time { return c.at(time.Now()) }
 
 // at is the service's time at a moment of our clock.
 func (c *clock) at(t time.Time) time.Time {
-	read := c.newest.Load()
-	if read == nil {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.newest.tell(t)
+}
+
+// tell is the service's time at a moment of our clock.
+func (r reading) tell(t time.Time) time.Time {
+	if r.at.IsZero() {
 		return t.Round(0).UTC()
 	}
-	return read.at.Round(0).UTC().Add(read.ahead + t.Sub(read.at))
+	return r.at.Round(0).UTC().Add(r.ahead + t.Sub(r.at))
 }
 
 // ours is what our clock shows at a moment of the service's time.
@@ -60,24 +92,66 @@ func (c *clock) ours(t time.Time) time.Time {
 	return t.Add(-ahead)
 }
 
-// set relates the clocks by a `Date` that was read at a moment of our clock. It returns the difference if that has
-// become, or changed and is still, more than a minute; else 0.
-func (c *clock) set(date, at time.Time) time.Duration {
-	if date.IsZero() {
-		ahead, told := c.skew()
-		c.newest.Store(&clockReading{at: at, ahead: ahead, told: told})
-		return 0
+// recall takes over the difference that a process before this one has believed: one handshake that agrees is enough.
+func (c *clock) recall(ahead time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.newest.at.IsZero() {
+		c.claim = &claim{ahead: ahead}
 	}
-	difference := date.Sub(at.Round(0))
-	if difference.Abs() < clockSlack {
-		difference = 0
+}
+
+// set relates the clocks by a `Date` that was read at a moment of our clock; zero: there was none. It returns the
+// difference if that has become, or changed and is still, more than a minute; else 0. It says whether it believes the
+// `Date`.
+func (c *clock) set(date, at time.Time) (apart time.Duration, believed bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	old := c.newest
+	ahead := date.Sub(at.Round(0))
+	if date.IsZero() || ahead.Abs() > clockImpossible {
+		c.newest = reading{at: at, ahead: old.ahead, told: old.told}
+		return 0, date.IsZero()
 	}
-	before := time.Duration(0)
-	if old := c.newest.Swap(&clockReading{at: at, ahead: difference, told: true}); old != nil {
-		before = old.ahead
+	if ahead.Abs() < clockSlack {
+		ahead = 0
 	}
-	if difference.Abs() > clockAlarm && (difference-before).Abs() > clockAlarm/2 {
-		return difference
+	if !c.believes(date, at, ahead) {
+		c.claim = &claim{ahead: ahead, at: at}
+		c.newest = reading{at: at, ahead: old.ahead, told: old.told, doubted: old.at.IsZero()}
+		return 0, false
 	}
-	return 0
+	c.claim = nil
+	c.newest = reading{at: at, ahead: ahead, told: true}
+	if !old.at.IsZero() && !old.explains(date, at, ahead) {
+		c.corrected.Add(int64(c.newest.tell(at).Sub(old.tell(at))))
+	}
+	if ahead.Abs() > clockAlarm && (ahead-old.ahead).Abs() > clockAlarm/2 {
+		return ahead, true
+	}
+	return 0, true
+}
+
+// believes says whether a `Date` is what our clock shows, or goes on from what the service has said before, or agrees with
+// the handshake before. The caller holds the lock.
+func (c *clock) believes(date, at time.Time, ahead time.Duration) bool {
+	switch {
+	case ahead.Abs() < clockAlarm:
+		return true
+	case c.newest.told && c.newest.explains(date, at, ahead):
+		return true
+	case !c.newest.told && ahead.Abs() <= clockUnbelievable:
+		return true
+	case c.claim == nil:
+		return false
+	default:
+		said := reading{at: c.claim.at, ahead: c.claim.ahead}
+		return said.explains(date, at, ahead)
+	}
+}
+
+// explains says whether a `Date` is about what a reading before it leads to, by the time that has passed or by our clock:
+// that goes on while a machine sleeps, and may be set.
+func (r reading) explains(date, at time.Time, ahead time.Duration) bool {
+	return (ahead-r.ahead).Abs() < clockAlarm || !r.at.IsZero() && date.Sub(r.tell(at)).Abs() < clockAlarm
 }

@@ -15,6 +15,8 @@ import (
 
 const clocksDiffer = "this machine's clock and the service's differ by more than a minute: check this machine's time synchronisation. Nothing is lost by it, as gaps are reckoned by the service's"
 
+const notBelieved = "the Date of the service's answer is not believed until another handshake agrees: it is far from this machine's clock and from the answers before; correct that clock, or the clock of the proxy in between"
+
 func TestClock_differsByHours(t *testing.T) {
 	for name, skew := range map[string]time.Duration{"ahead": 5 * time.Hour, "behind": -5 * time.Hour} {
 		t.Run(name, func(t *testing.T) {
@@ -80,17 +82,16 @@ func TestClock_differsAtTheFirstStart(t *testing.T) {
 
 // The answer that opens a session may have its `Date` from a proxy without a clock. It must not make a gap of decades.
 func TestClock_ofSomebodyWhoHasNone(t *testing.T) {
-	const unbelievable = "the Date of the service's answer is not believed: it is more than 30 days from this machine's clock; correct that, or the clock of the proxy in between"
 	for _, date := range []string{"Thu, 01 Jan 1970 00:00:00 GMT", "Wed, 01 Dec 1999 00:00:00 GMT", "Wed, 02 Feb 2000 00:00:00 GMT", "Fri, 31 Dec 9999 23:59:59 GMT"} {
 		t.Run(date, func(t *testing.T) {
 			tenant(t, podsim.Options{}, withSecondToken, func(s *scenario) {
 				s.traffic(time.Minute, 10*time.Second)
-				s.service.Plan(podsim.Step{Headers: map[string]string{"Date": date}})
-				for range 2 {
+				s.service.Plan(podsim.Step{Headers: map[string]string{"Date": date}, Times: 3})
+				for range 4 {
 					s.service.DropAll(podsim.Drop)
 					s.traffic(time.Minute, 10*time.Second)
 				}
-				assert.Equal(s.t, 1, s.logged(unbelievable))
+				assert.Equal(s.t, 3, s.logged(notBelieved))
 				require.NotEmpty(s.t, s.gaps())
 				for _, gap := range s.gaps() {
 					assert.Less(s.t, gap.To.Sub(gap.From), time.Minute)
@@ -121,5 +122,125 @@ func TestClock_setByAnotherStreamKeepsNoneFromTheArchive(t *testing.T) {
 		assert.True(t, slices.ContainsFunc(s.service.Handshakes(), func(h podsim.Handshake) bool {
 			return h.Type == podlog.Message && h.Query.Has("sinceTime")
 		}), "the archive was not read")
+	})
+}
+
+// dated is a handshake's answer with a Date that is wrong by so much.
+func dated(by time.Duration) podsim.Step {
+	return podsim.Step{Headers: map[string]string{"Date": time.Now().Add(by).UTC().Format(http.TimeFormat)}}
+}
+
+// Gaps are as long as the time that has passed, whatever one answer says.
+func TestClock_oneAnswerIsWrong(t *testing.T) {
+	for _, by := range []time.Duration{700 * time.Hour, 2 * time.Hour, 40 * time.Minute, -40 * time.Minute, -2 * time.Hour, -700 * time.Hour} {
+		t.Run("while it runs, "+by.String(), func(t *testing.T) {
+			tenant(t, podsim.Options{}, withSecondToken, func(s *scenario) {
+				s.traffic(time.Minute, 10*time.Second)
+				s.service.Plan(podsim.Step{Do: podsim.Drop, Records: 5, Lose: 3}, dated(by))
+				for range 4 {
+					s.service.DropAll(podsim.Drop)
+					s.traffic(time.Minute, 10*time.Second)
+				}
+				assert.Equal(s.t, 1, s.logged(notBelieved))
+				s.boundedGaps(10 * time.Minute)
+				s.withTraffic(5)
+				s.keepsThePromise(0)
+			})
+		})
+	}
+	for _, by := range []time.Duration{700 * time.Hour, 2 * time.Hour, -2 * time.Hour, -700 * time.Hour} {
+		t.Run("after a kill, "+by.String(), func(t *testing.T) {
+			tenant(t, podsim.Options{}, withSecondToken, func(s *scenario) {
+				s.traffic(time.Minute, 10*time.Second)
+				s.kill()
+				s.traffic(time.Minute, 10*time.Second)
+				s.service.Plan(dated(by))
+				s.start()
+				s.traffic(time.Minute, 10*time.Second)
+				assert.Equal(s.t, 1, s.logged(notBelieved))
+				s.boundedGaps(10 * time.Minute)
+				s.withTraffic(5)
+				s.keepsThePromise(6)
+			})
+		})
+	}
+}
+
+// boundedGaps checks that there are gaps, that none lies in the future, and that they are no longer than so much.
+func (s *scenario) boundedGaps(most time.Duration) {
+	s.t.Helper()
+	require.NotEmpty(s.t, s.gaps())
+	for _, gap := range s.gaps() {
+		assert.LessOrEqual(s.t, gap.To.Sub(gap.From), most)
+		assert.False(s.t, gap.To.After(time.Now().Add(s.skew)), "in the future")
+		assert.WithinDuration(s.t, time.Now().Add(s.skew), gap.To, most)
+	}
+}
+
+// A difference of hours is believed at the second handshake, and nothing that was reckoned before it lasts.
+func TestClock_twoHandshakesAgree(t *testing.T) {
+	for _, skew := range []time.Duration{700 * time.Hour, 2 * time.Hour, -2 * time.Hour, -700 * time.Hour} {
+		t.Run(skew.String(), func(t *testing.T) {
+			tenant(t, podsim.Options{ClockSkew: skew}, withSecondToken, func(s *scenario) {
+				s.traffic(time.Minute, 10*time.Second)
+				assert.Equal(s.t, 1, s.logged(notBelieved))
+				assert.Equal(s.t, 1, s.logged(clocksDiffer))
+				assert.Equal(s.t, []int{101, 101}, s.handshakes(podlog.Message))
+				s.service.Plan(podsim.Step{Do: podsim.Drop, Records: 5, Lose: 3})
+				s.service.DropAll(podsim.Drop)
+				s.traffic(2*time.Minute, 10*time.Second)
+				s.boundedGaps(10 * time.Minute)
+				s.withTraffic(5)
+				s.keepsThePromise(0)
+
+				s.kill()
+				s.traffic(2*time.Hour, time.Minute)
+				s.start()
+				s.traffic(time.Minute, 10*time.Second)
+				assert.Zero(s.t, s.logged(notBelieved), "the difference is stored")
+				s.boundedGaps(3 * time.Hour)
+				s.withTraffic(8)
+				s.keepsThePromise(6)
+			})
+		})
+	}
+}
+
+// The handshakes of two streams can agree, too. What either has reckoned by then, it corrects.
+func TestClock_handshakesOfTwoStreamsAgree(t *testing.T) {
+	for _, skew := range []time.Duration{5 * time.Hour, -5 * time.Hour} {
+		t.Run(skew.String(), func(t *testing.T) {
+			tenant(t, podsim.Options{ClockSkew: skew}, func(s *scenario) {
+				withSecondToken(s)
+				s.config.SupportedEvents = []podlog.EventType{podlog.Message, podlog.Maillog}
+			}, func(s *scenario) {
+				s.traffic(time.Minute, 10*time.Second)
+				s.service.Plan(podsim.Step{Type: podlog.Message, Do: podsim.Drop, Records: 5, Lose: 3})
+				s.service.Drop(podlog.Message, podsim.Drop)
+				s.traffic(2*time.Minute, 10*time.Second)
+				s.boundedGaps(10 * time.Minute)
+				s.withTraffic(5)
+				s.keepsThePromise(0)
+			})
+		})
+	}
+}
+
+// Two answers that agree are believed, and one that agrees with this machine is, at once.
+func TestClock_wrongForTwoHandshakesAndThenRight(t *testing.T) {
+	tenant(t, podsim.Options{}, withSecondToken, func(s *scenario) {
+		s.traffic(time.Minute, 10*time.Second)
+		s.service.Plan(dated(3*time.Hour), dated(3*time.Hour))
+		for range 5 {
+			s.service.DropAll(podsim.Drop)
+			s.traffic(time.Minute, 10*time.Second)
+		}
+		for _, gap := range s.gaps() {
+			assert.Less(s.t, gap.To.Sub(gap.From), 10*time.Minute)
+		}
+		skew, _ := s.source.streams[0].stream.clock.skew()
+		assert.Zero(s.t, skew)
+		s.traffic(time.Minute, 10*time.Second)
+		s.keepsThePromise(0)
 	})
 }

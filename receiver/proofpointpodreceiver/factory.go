@@ -12,13 +12,13 @@ import (
 
 // NewFactory returns the factory of the receiver `proofpointpod`, for logs.
 func NewFactory() receiver.Factory {
+	running := newSlots()
+	createLogs := func(_ context.Context, settings receiver.Settings, cfg component.Config, next consumer.Logs) (receiver.Logs, error) {
+		return newSource(settings, cfg.(*Config), next, running)
+	}
 	return receiver.NewFactory(
 		metadata.Type,
 		createDefaultConfig,
 		receiver.WithLogs(createLogs, metadata.LogsStability),
 	)
-}
-
-func createLogs(_ context.Context, settings receiver.Settings, cfg component.Config, next consumer.Logs) (receiver.Logs, error) {
-	return newSource(settings, cfg.(*Config), next)
 }

@@ -42,6 +42,7 @@ type keeper struct {
 
 	client  storage.Client
 	loaded  bool
+	ahead   time.Duration // how far the service's clock is, as it is stored
 	failing bool
 	retryAt time.Time
 }
@@ -61,7 +62,12 @@ func newStorage(config *Config, host component.Host, id component.ID, name strin
 		return nil, fmt.Errorf("storage: the extension %q does not store; one that does is file_storage", config.Storage)
 	}
 	return func(ctx context.Context) (storage.Client, error) {
-		return extension.GetClient(ctx, component.KindReceiver, id, name)
+		client, err := extension.GetClient(ctx, component.KindReceiver, id, name)
+		if err != nil {
+			return nil, fmt.Errorf("open the storage %q (a timeout means that another process has its folder open: "+
+				"give each collector a folder of its own, such as POD_DATA_DIR): %w", config.Storage, err)
+		}
+		return client, nil
 	}, nil
 }
 
@@ -100,6 +106,8 @@ func (k *keeper) keep(ctx context.Context) {
 	switch {
 	case !k.loaded:
 		err = k.load(ctx)
+	case k.clockChanged():
+		err = k.saveClock(ctx)
 	case k.position.NeedsSave(now):
 		err = k.position.Save(ctx, k.client, now)
 	default:
@@ -116,9 +124,12 @@ func (k *keeper) load(ctx context.Context) error {
 	if k.client == nil {
 		client, err := k.open(ctx)
 		if err != nil {
-			return fmt.Errorf("opening the storage: %w", err)
+			return err
 		}
 		k.client = client
+	}
+	if err := k.recallClock(ctx); err != nil {
+		return err
 	}
 	loaded, err := k.position.Load(ctx, k.client)
 	if err != nil {
@@ -141,6 +152,39 @@ func (k *keeper) load(ctx context.Context) error {
 	// That there is a process again is saved before it accepts anything: if it is killed before the next save, what it
 	// accepted must not pass for written down.
 	return k.position.Save(ctx, k.client, k.clock.now())
+}
+
+// clockKey holds how far the service's clock is ahead of this machine's, where that is more than a minute: positions are
+// of the service's time, and the next process has to know it from its first handshake on.
+const clockKey = "clock"
+
+// recallClock reads the difference of the clocks that a process before this one has believed.
+func (k *keeper) recallClock(ctx context.Context) error {
+	data, err := k.client.Get(ctx, clockKey)
+	if err != nil {
+		return fmt.Errorf("reading the difference of the clocks: %w", err)
+	}
+	if ahead, err := time.ParseDuration(string(data)); err == nil { // else there is none
+		k.ahead = ahead
+		k.clock.recall(ahead)
+	}
+	return nil
+}
+
+// clockChanged says whether the difference of the clocks is another than the stored one.
+func (k *keeper) clockChanged() bool {
+	ahead, told := k.clock.skew()
+	return told && (ahead-k.ahead).Abs() >= clockAlarm
+}
+
+// saveClock stores the difference of the clocks.
+func (k *keeper) saveClock(ctx context.Context) error {
+	ahead, _ := k.clock.skew()
+	if err := k.client.Set(ctx, clockKey, []byte(ahead.String())); err != nil {
+		return fmt.Errorf("saving the difference of the clocks: %w", err)
+	}
+	k.ahead = ahead
+	return nil
 }
 
 // settle reports the beginning and the end of trouble with the storage.

@@ -2,6 +2,7 @@ package proofpointpodreceiver
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -15,6 +16,22 @@ import (
 )
 
 const metricSaveFailures = "otelcol_proofpointpod_receiver_save_failures"
+
+// file_storage says no more than "timeout" where another process has the folder.
+func TestStorage_thatCannotBeOpenedIsNamed(t *testing.T) {
+	play(t, podsim.Options{}, func(s *scenario) {
+		s.config.Storage = &storageID
+		s.storage.fails(errors.New("timeout"))
+	}, func(s *scenario) {
+		s.until("the storage to be named", func() bool {
+			return s.host.reported(`open the storage "`+storageID.String()+`"`) != nil
+		})
+		event := s.host.reported("POD_DATA_DIR")
+		require.NotNil(t, event)
+		require.ErrorContains(t, event.Err(), "timeout")
+		s.storage.fails(nil)
+	})
+}
 
 func TestKeeper_storageFailsAndRecovers(t *testing.T) {
 	tenant(t, podsim.Options{}, nil, func(s *scenario) {

@@ -15,21 +15,22 @@ import (
 	"github.com/proofpointpod/otelcol/internal/podsim"
 )
 
-// soakSeeds names how many seeds the randomised test plays, with longer schedules; without it, a few short ones.
+// soakSeeds names how many fresh seeds the randomised test plays, with longer schedules; without it, a few known, short
+// ones.
 const soakSeeds = "PROOFPOINTPOD_SOAK_SEEDS"
 
 // The promise as a whole: whatever happens, and in whatever order, every record arrives, and none twice but those that a
 // kill allows.
 func TestPromise_randomSchedule(t *testing.T) {
-	seeds, steps := 2, 60
+	first, seeds, steps := uint64(0), 2, 60
 	if text := os.Getenv(soakSeeds); text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil {
 			t.Fatalf("%s: %v", soakSeeds, err)
 		}
-		seeds, steps = n, 400
+		first, seeds, steps = uint64(rand.Uint32()), n, 400
 	}
-	for seed := range uint64(seeds) {
+	for seed := first; seed < first+uint64(seeds); seed++ {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			random := rand.New(rand.NewPCG(seed, 0))
 			options := podsim.Options{

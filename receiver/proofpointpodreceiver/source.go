@@ -31,6 +31,7 @@ type source struct {
 	config   *Config
 	settings receiver.Settings
 	next     consumer.Logs
+	slots    *slots // of this source and the others of the collector
 	obs      *receiverhelper.ObsReport
 	metrics  *metadata.TelemetryBuilder
 	// dial is set by tests that have a network of their own.
@@ -47,7 +48,7 @@ type source struct {
 	watching sync.WaitGroup // of the authenticator's token
 }
 
-func newSource(settings receiver.Settings, config *Config, next consumer.Logs) (*source, error) {
+func newSource(settings receiver.Settings, config *Config, next consumer.Logs, running *slots) (*source, error) {
 	obs, err := receiverhelper.NewObsReport(receiverhelper.ObsReportSettings{
 		ReceiverID:             settings.ID,
 		Transport:              "websocket",
@@ -63,7 +64,7 @@ func newSource(settings receiver.Settings, config *Config, next consumer.Logs) (
 	}
 	// An error of ours tells what to do; a stack trace would bury that.
 	settings.Logger = settings.Logger.WithOptions(zap.AddStacktrace(zap.DPanicLevel))
-	return &source{config: config, settings: settings, next: next, obs: obs, metrics: metrics}, nil
+	return &source{config: config, settings: settings, next: next, slots: running, obs: obs, metrics: metrics}, nil
 }
 
 // Start prepares what the sessions need and starts the streams. It does not wait for the service. An error means that
@@ -120,6 +121,7 @@ func (s *source) Start(ctx context.Context, host component.Host) error {
 	}
 	s.readPositions(ctx)
 	s.abort, s.stop = cancelAbort, cancelStop
+	s.takeSlots()
 	s.tellHealth(set, host, metrics)
 	s.health.Initialized()
 	s.watching.Go(func() { credentials.watch(stop) })
@@ -127,6 +129,14 @@ func (s *source) Start(ctx context.Context, host component.Host) error {
 		parts.start()
 	}
 	return nil
+}
+
+// takeSlots takes the slots of the sessions, and logs which of them another source of this collector has.
+func (s *source) takeSlots() {
+	if shared, others := s.slots.take(s.settings.ID, s.config); len(shared) > 0 {
+		s.settings.Logger.Error("this source and another one of this collector use the same token for the same event types, and end each other's sessions: remove one of the sources, or give it a token of its own",
+			zap.Any("event_types", shared), zap.Stringers("other_sources", others))
+	}
 }
 
 // readPositions starts the keepers, and waits until they have read the positions, but not long for storage that hangs.
@@ -170,6 +180,7 @@ func (s *source) Shutdown(ctx context.Context) error {
 	ended()
 	s.abort()
 	s.watching.Wait()
+	s.slots.free(s.settings.ID)
 	s.metrics.Shutdown()
 	s.streams, s.viewers, s.eventLog = nil, nil, nil
 	return nil

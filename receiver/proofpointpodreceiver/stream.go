@@ -54,6 +54,11 @@ type stream struct {
 	begun   time.Time // by the service's clock, as it was known then: another stream's handshake can set that since
 	lookAt  time.Time
 	pausing bool
+	// confirming: the session ends for another handshake to confirm what its own has said of the service's time.
+	confirming bool
+
+	// corrected are the corrections of the clock that the stream has followed.
+	corrected time.Duration
 
 	// freed is when our last session, be it with the archive, ended in order, and with it freed its slot; zero: it did not.
 	freed time.Time
@@ -70,6 +75,9 @@ type stream struct {
 // errPaused ends a live session for a window of the archive to be read.
 var errPaused = errors.New("pausing for the archive")
 
+// errClockDoubted ends a live session for another handshake.
+var errClockDoubted = errors.New("asking for the service's time again")
+
 // run collects until the source stops or the stream has to give up.
 func (s *stream) run() {
 	s.intake.delivery.open()
@@ -85,6 +93,9 @@ func (s *stream) run() {
 			if err == nil {
 				continue
 			}
+		}
+		if errors.Is(err, errClockDoubted) {
+			continue
 		}
 		if s.stop.Err() != nil || errors.Is(err, errGaveUp) || !s.recover(err, auth) {
 			return
@@ -125,6 +136,7 @@ func (s *stream) collect(auth http.Header) error {
 	// A pipeline that recovers while the archive is read in a pause leaves the stream collecting.
 	s.intake.delivery.collecting = isPaused
 
+	s.followClock()
 	// A complaint that crosses our own close frame is one, too.
 	orderly := endedInOrder(ended)
 	// A failed delivery has ended the session itself; what it could not hand on is accounted for.
@@ -144,6 +156,9 @@ func (s *stream) collect(auth http.Header) error {
 	if isPaused {
 		return errPaused
 	}
+	if s.confirming && sessionLost(ended) && s.stop.Err() == nil {
+		return errClockDoubted
+	}
 	return ended
 }
 
@@ -151,6 +166,7 @@ func (s *stream) collect(auth http.Header) error {
 // unheard. And a slot that is still taken a minute after our last session ended in order is another client's, and the
 // service goes on where that ends, not where we did.
 func (s *stream) notOpened(err error, sent time.Time) {
+	s.followClock()
 	if mayBeOpen(err) {
 		s.position.Unanswered(s.clock.at(sent))
 	}
@@ -190,6 +206,10 @@ func (s *stream) begin(session *podlog.Session) {
 	s.metrics.opened(session)
 	s.logger.Info("the service has accepted the handshake", zap.String("state", string(health.Authenticated)))
 	s.setClock(session)
+	s.followClock()
+	if s.confirming = !s.clock.known(); s.confirming {
+		session.Finish() // nothing is read from the archive before the service's time is known
+	}
 	if skew, told := s.clock.skew(); told {
 		s.health.ClockIsBehind(skew)
 	}
@@ -209,12 +229,12 @@ func (s *stream) begin(session *podlog.Session) {
 // setClock relates our clock to the service's.
 func (s *stream) setClock(session *podlog.Session) {
 	date := session.Date()
-	if apart := date.Sub(session.Opened().Round(0)); !date.IsZero() && apart.Abs() > clockUnbelievable {
-		s.logger.Warn("the Date of the service's answer is not believed: it is more than 30 days from this machine's clock; correct that, or the clock of the proxy in between",
+	apart, believed := s.clock.set(date, session.Opened())
+	if !believed {
+		s.logger.Warn("the Date of the service's answer is not believed until another handshake agrees: it is far from this machine's clock and from the answers before; correct that clock, or the clock of the proxy in between",
 			zap.Time("date", date))
-		date = time.Time{}
 	}
-	if apart := s.clock.set(date, session.Opened()); apart != 0 {
+	if apart != 0 {
 		s.logger.Warn("this machine's clock and the service's differ by more than a minute: check this machine's time synchronisation. Nothing is lost by it, as gaps are reckoned by the service's",
 			zap.Duration("service_is_ahead_by", apart))
 	}
@@ -272,6 +292,7 @@ const sureRecords = 10
 // so do many without one: a service that takes the handshake, says in a frame what is wrong, and closes, would otherwise
 // be asked every second, and for ever.
 func (s *stream) Frame(data []byte, read time.Time, truncated bool) error {
+	s.followClock()
 	dated := s.intake.dated
 	err := s.intake.take(data, read, truncated)
 	if s.failing && (s.intake.dated > dated || s.intake.records >= sureRecords) {
@@ -299,6 +320,7 @@ func (s *stream) Due() time.Time { return earliest(s.intake.due(), s.lookAt) }
 
 // Flush implements [podlog.Handler].
 func (s *stream) Flush() error {
+	s.followClock()
 	now := time.Now()
 	if err := s.intake.flushDue(); err != nil {
 		return err
@@ -323,7 +345,7 @@ func (s *stream) look() {
 	if !s.backfill {
 		s.gaps.expire() // elsewhere the filler does that
 	}
-	if s.filler == nil || s.pausing {
+	if s.filler == nil || s.pausing || s.confirming {
 		return
 	}
 	s.filler.expire()
