@@ -52,7 +52,7 @@ func readHead(in *bufio.Reader, interim int) ([]byte, error) {
 			continue
 		case err != nil, !bytes.HasPrefix(head, []byte("HTTP/")),
 			bytes.HasSuffix(head, []byte("\n\n")), bytes.HasSuffix(head, []byte("\n\r\n")):
-			return head, nil
+			return head, nil //nolint:nilerr // the next read has it again
 		}
 	}
 }

@@ -92,7 +92,7 @@ func (i *Interceptor) serve(conn net.Conn, how Interception) {
 	peer := conn
 	if how.TLS != nil {
 		secured := tls.Server(conn, how.TLS)
-		if secured.Handshake() != nil { //nolint:noctx // Close ends it
+		if secured.Handshake() != nil {
 			return
 		}
 		peer = secured

@@ -33,7 +33,7 @@ func (s *scenario) intercepted() (*podsim.Interceptor, *podsim.CA) {
 // certified is a TLS configuration with one certificate.
 func certified(s *scenario, certificate tls.Certificate, err error) *tls.Config {
 	require.NoError(s.t, err)
-	return &tls.Config{Certificates: []tls.Certificate{certificate}} //nolint:gosec // for a peer that is not trusted anyway
+	return &tls.Config{Certificates: []tls.Certificate{certificate}}
 }
 
 // trouble is something that anybody on the way to the service can cause. It begins before the source, and returns what

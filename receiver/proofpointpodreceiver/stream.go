@@ -75,9 +75,6 @@ type stream struct {
 // errPaused ends a live session for a window of the archive to be read.
 var errPaused = errors.New("pausing for the archive")
 
-// errClockDoubted ends a live session for another handshake.
-var errClockDoubted = errors.New("asking for the service's time again")
-
 // run collects until the source stops or the stream has to give up.
 func (s *stream) run() {
 	s.intake.delivery.open()
@@ -223,20 +220,6 @@ func (s *stream) begin(session *podlog.Session) {
 	}
 	if paused := s.pauses.ended(now, s.metrics.rate()); paused != nil {
 		s.position.Doubt(*paused)
-	}
-}
-
-// setClock relates our clock to the service's.
-func (s *stream) setClock(session *podlog.Session) {
-	date := session.Date()
-	apart, believed := s.clock.set(date, session.Opened())
-	if !believed {
-		s.logger.Warn("the Date of the service's answer is not believed until another handshake agrees: it is far from this machine's clock and from the answers before; correct that clock, or the clock of the proxy in between",
-			zap.Time("date", date))
-	}
-	if apart != 0 {
-		s.logger.Warn("this machine's clock and the service's differ by more than a minute: check this machine's time synchronisation. Nothing is lost by it, as gaps are reckoned by the service's",
-			zap.Duration("service_is_ahead_by", apart))
 	}
 }
 
