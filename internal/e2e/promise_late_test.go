@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"net/http"
-	"syscall"
 	"testing"
 	"time"
 
@@ -26,8 +25,8 @@ func stopReading() map[string]func(*rig) (goOn func()) {
 			return r.far.letGo
 		},
 		"frozen": func(r *rig) func() {
-			r.collector.signal(syscall.SIGSTOP)
-			return func() { r.collector.signal(syscall.SIGCONT) }
+			r.collector.signal(sigStop)
+			return func() { r.collector.signal(sigContinue) }
 		},
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"os"
 	"slices"
 	"strconv"
-	"syscall"
 	"testing"
 	"time"
 
@@ -234,7 +233,7 @@ func (s *schedule) away() {
 
 // stopProcess stops the process for longer than goes unnoticed, and often the service ends sessions meanwhile.
 func (s *schedule) stopProcess() {
-	s.rig.collector.signal(syscall.SIGSTOP)
+	s.rig.collector.signal(sigStop)
 	switch s.random.IntN(4) {
 	case 0:
 	case 1:
@@ -243,7 +242,7 @@ func (s *schedule) stopProcess() {
 		s.rig.DropAll(podsim.Close)
 	}
 	s.pass(2500*time.Millisecond, 7*time.Second)
-	s.rig.collector.signal(syscall.SIGCONT)
+	s.rig.collector.signal(sigContinue)
 }
 
 func (s *schedule) reload() { s.rig.reload() }
