@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -29,7 +30,7 @@ type backendFault struct {
 	final bool
 	// unseen: the far end drops records, and the exporter counts them as sent. No pipeline knows.
 	unseen bool
-	// repeats: the far end accepts records and does not say so in time, so that they come again.
+	// repeats: records come again, as the far end, or the queue, accepted them and did not say so in time.
 	repeats bool
 	// memory is how long the service remembers where a session stood, where it is not the usual.
 	memory time.Duration
@@ -76,6 +77,29 @@ func TestBackendFaults(t *testing.T) {
 			})
 		}
 	}
+}
+
+// The one stop that does not end by itself: the queue of config/batch.yaml is full, and the backend away. It ends when the
+// backend is back. Nothing is lost, and what was accepted within unflushed_window comes again.
+func TestBackendFaults_stopBehindAFullQueue(t *testing.T) {
+	t.Parallel()
+	r := newFaultRig(t, "batch.yaml", 0)
+	r.extra = "exporters: {otlp_http: {sending_queue: {queue_size: 10000000}}}"
+	r.collect()
+	r.waitArrivedSome()
+	r.far.answer(http.StatusServiceUnavailable)
+	r.Generate(podlog.Message, 8000) // more than fits
+	r.waitSaid("a batch is held until the pipeline accepts it", 1)
+	r.collector.signal(syscall.SIGTERM)
+	select {
+	case <-r.collector.done:
+		assert.Fail(t, "it ends, so the comment of config/batch.yaml is wrong")
+	case <-time.After(stopWait):
+	}
+	r.far.answer(http.StatusOK)
+	require.Zero(t, r.collector.exitCode())
+	r.collect()
+	r.assertTable(&backendFault{repeats: true})
 }
 
 // newFaultRig makes a rig with a busy stream and a quiet one.
@@ -156,7 +180,7 @@ func (r *rig) assertTable(fault *backendFault) {
 	assert.Zero(r.t, row.strange, "records are not as they were sent")
 	switch {
 	case fault.repeats:
-		assert.Positive(r.t, row.repeated, "the far end accepted nothing that it did not say")
+		assert.Positive(r.t, row.repeated, "nothing was accepted without an answer in time")
 	default:
 		assert.Zero(r.t, row.early, "records are repeated that should not be")
 	}
