@@ -79,7 +79,7 @@ type delivery struct {
 	// acceptances counts the batches, and parts of batches, that were accepted.
 	acceptances uint64
 	// fruitless counts the rounds in a row in which nothing was accepted.
-	fruitless uint
+	fruitless int
 	aside     aside
 }
 
@@ -156,8 +156,9 @@ type refusedRecord struct {
 type round struct {
 	// accepted: the pipeline has accepted a part.
 	accepted bool
-	// refusal is the newest refusal for good; nil: there was none that counts.
-	refusal error
+	// refusal is the newest refusal for good; nil: there was none that counts. refusals is how many there were in a row.
+	refusal  error
+	refusals int
 	// suspects were refused by themselves. untested are left out, as the pipeline refuses whatever it is offered.
 	suspects []refusedRecord
 	untested []record.Record
@@ -166,40 +167,35 @@ type round struct {
 }
 
 // offerHalved offers records, and the halves of what is refused for good. It goes on until each record is accepted or
-// was refused by itself, or the pipeline seems to refuse everything.
+// was refused by itself, or the pipeline seems to refuse everything. After a round in which it did, one record is offered
+// first, another in each round: a far end that refuses everything is asked once for each wait.
 func (d *delivery) offerHalved(records []record.Record, owner recordOwner) (round, error) {
 	var r round
+	parts := [][]record.Record{records}
+	if n := len(records); d.fruitless > 0 && n > 1 {
+		probe := d.fruitless * 5 * n / 8 % n
+		parts = [][]record.Record{records[probe+1:], records[:probe]}
+		if err := d.offerPart(&r, records[probe:probe+1], &parts, owner); err != nil {
+			return r, err
+		}
+		if !r.accepted {
+			d.fruitless++
+			return round{refusal: r.refusal, untested: records}, nil
+		}
+	}
 	// One way down to a single record and the other halves on it: where all of these are refused, so is the rest.
 	patience := 2*bits.Len(uint(len(records))) + 1
-	refusals := 0
-	parts := [][]record.Record{records}
 	for len(parts) > 0 {
 		part := parts[len(parts)-1]
 		parts = parts[:len(parts)-1]
-		if refusals > patience {
-			r.untested = append(r.untested, part...)
-			continue
-		}
-		logs := d.format.Logs(part)
-		if d.isTooLarge(logs, part) {
-			parts = append(parts, d.halves(part)...)
-			continue
-		}
-		refusal, err := d.offerUntilAnswered(logs, part, owner)
 		switch {
-		case err != nil:
-			r.leave(part, parts, d.held != nil)
-			return r, err
-		case refusal == nil:
-			refusals, r.accepted = 0, true
-			continue
-		}
-		refusals++
-		r.refusal = refusal
-		if len(part) == 1 {
-			r.suspects = append(r.suspects, refusedRecord{part[0], refusal, d.acceptances})
-		} else {
-			parts = append(parts, d.halves(part)...)
+		case len(part) == 0:
+		case r.refusals > patience:
+			r.untested = append(r.untested, part...)
+		default:
+			if err := d.offerPart(&r, part, &parts, owner); err != nil {
+				return r, err
+			}
 		}
 	}
 	if r.accepted {
@@ -211,6 +207,33 @@ func (d *delivery) offerHalved(records []record.Record, owner recordOwner) (roun
 		r.refusal = nil
 	}
 	return r, nil
+}
+
+// offerPart offers a part of a batch. Where that is too large, or refused for good, its halves are added to parts.
+func (d *delivery) offerPart(r *round, part []record.Record, parts *[][]record.Record, owner recordOwner) error {
+	first, second := part[:len(part)/2], part[len(part)/2:]
+	logs := d.format.Logs(part)
+	if d.isTooLarge(logs, part) {
+		*parts = append(*parts, second, first)
+		return nil
+	}
+	refusal, err := d.offerUntilAnswered(logs, part, owner)
+	switch {
+	case err != nil:
+		r.leave(part, *parts, d.held != nil)
+		return err
+	case refusal == nil:
+		r.refusals, r.accepted = 0, true
+		return nil
+	}
+	r.refusals++
+	r.refusal = refusal
+	if len(part) == 1 {
+		r.suspects = append(r.suspects, refusedRecord{part[0], refusal, d.acceptances})
+	} else {
+		*parts = append(*parts, second, first)
+	}
+	return nil
 }
 
 // leave notes what is left when a part was neither accepted nor refused for good.
@@ -226,16 +249,6 @@ func (r *round) leave(part []record.Record, parts [][]record.Record, isHeld bool
 		r.left.records = append(r.left.records, s.record)
 	}
 	r.left.records = append(r.left.records, r.untested...)
-}
-
-// halves returns the halves of a part, the one to be offered first last. Which that is changes from round to round, so
-// that each round in which nothing is accepted gets to another record.
-func (d *delivery) halves(part []record.Record) [][]record.Record {
-	first, second := part[:len(part)/2], part[len(part)/2:]
-	if d.fruitless>>(bits.Len(uint(len(part)))-bits.Len(2))&1 == 1 {
-		return [][]record.Record{first, second}
-	}
-	return [][]record.Record{second, first}
 }
 
 // isTooLarge says whether several records exceed the largest size of a batch. As text, they were counted before.
