@@ -51,10 +51,11 @@ func newHost(ctx context.Context, v *variant, receiver component.Type) (host, er
 func remember(ctx context.Context, client storage.Client, stream string, records int) error {
 	now := time.Now()
 	p := position.New(position.Options{
-		Cluster: podsim.ClusterID, Stream: stream, ServerMemory: time.Hour, Margin: time.Hour,
+		ServerMemory: time.Hour, Margin: time.Hour,
 		Remember: 24 * time.Hour, MaxEntries: records,
 	})
-	if _, err := p.Load(ctx, client); err != nil {
+	store := position.NewStore(client, position.Owner{Cluster: podsim.ClusterID, Stream: stream})
+	if _, err := store.Load(ctx, p); err != nil {
 		return err
 	}
 	begun := now.Add(-time.Hour)
@@ -71,7 +72,7 @@ func remember(ctx context.Context, client storage.Client, stream string, records
 	}
 	p.End(true, now)
 	p.Close()
-	return p.Save(ctx, client, now)
+	return store.Save(ctx, p, now)
 }
 
 // memory is a storage extension.

@@ -2,12 +2,12 @@ package position
 
 import "time"
 
-// asideEntry is a record that the pipeline refuses for good, and that is neither accepted nor rejected yet. Others are
+// Undecided is a record that the pipeline refuses for good, and that is neither accepted nor rejected yet. Others are
 // accepted meanwhile, so safe moves on past it; a process that finds it in storage looks for it where its `ts` says.
-type asideEntry struct {
-	ID   uint64    `json:"id"`
-	TS   time.Time `json:"ts,omitzero"`
-	Came time.Time `json:"came"` // when it was set aside
+type Undecided struct {
+	ID   uint64
+	TS   time.Time
+	Came time.Time // when it was set aside
 }
 
 // SetAside notes records that are neither accepted nor rejected, while others are delivered. They stay claimed.
@@ -16,14 +16,14 @@ func (p *Position) SetAside(records []Seen, now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, r := range records {
-		p.aside[r.ID] = asideEntry{ID: r.ID, TS: r.TS, Came: now}
+		p.aside[r.ID] = Undecided{ID: r.ID, TS: r.TS, Came: now}
 	}
 	p.changed = true
 }
 
 // suspectAside returns from when on something is missing if the records that a process had set aside are, and adds those
 // with an old `ts` to astray.
-func (p *Position) suspectAside(stored []asideEntry, suspect time.Time, astray *strays) time.Time {
+func (p *Position) suspectAside(stored []Undecided, suspect time.Time, astray *strays) time.Time {
 	for _, e := range stored {
 		suspect = p.missing(e.TS, e.Came, suspect, astray)
 	}

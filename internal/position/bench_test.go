@@ -47,7 +47,7 @@ func BenchmarkRemembered(b *testing.B) {
 		disk := newMemory()
 		before := heap()
 		p := position.New(options())
-		if _, err := p.Load(b.Context(), disk); err != nil {
+		if _, err := position.NewStore(disk, owner()).Load(b.Context(), p); err != nil {
 			b.Fatal(err)
 		}
 		now := fill(p, 0, entries, 100, noon())
@@ -57,14 +57,14 @@ func BenchmarkRemembered(b *testing.B) {
 			p.Forget(now)
 		}
 		b.ReportMetric(float64(heap()-before)/float64(p.Stats().Identities), "B/entry-memory-later")
-		if err := p.Save(b.Context(), disk, now); err != nil {
+		if err := position.NewStore(disk, owner()).Save(b.Context(), p, now); err != nil {
 			b.Fatal(err)
 		}
 		b.ReportMetric(float64(disk.wrote)/float64(p.Stats().Identities), "B/entry-disk")
 
 		restarted := position.New(options())
 		started := time.Now()
-		if _, err := restarted.Load(b.Context(), disk); err != nil {
+		if _, err := position.NewStore(disk, owner()).Load(b.Context(), restarted); err != nil {
 			b.Fatal(err)
 		}
 		b.ReportMetric(float64(time.Since(started).Milliseconds()), "ms/load")
@@ -77,11 +77,11 @@ func BenchmarkSave(b *testing.B) {
 	const rate = 10_000
 	disk := newMemory()
 	p := position.New(options())
-	if _, err := p.Load(b.Context(), disk); err != nil {
+	if _, err := position.NewStore(disk, owner()).Load(b.Context(), p); err != nil {
 		b.Fatal(err)
 	}
 	now := fill(p, 0, 2_000_000, rate, noon())
-	if err := p.Save(b.Context(), disk, now); err != nil {
+	if err := position.NewStore(disk, owner()).Save(b.Context(), p, now); err != nil {
 		b.Fatal(err)
 	}
 	wrote, saves, taken := 0, 0, time.Duration(0)
@@ -89,7 +89,7 @@ func BenchmarkSave(b *testing.B) {
 		now = fill(p, (saves+300)*rate, rate, rate, now)
 		p.Forget(now)
 		started := time.Now()
-		if err := p.Save(b.Context(), disk, now); err != nil {
+		if err := position.NewStore(disk, owner()).Save(b.Context(), p, now); err != nil {
 			b.Fatal(err)
 		}
 		taken += time.Since(started)

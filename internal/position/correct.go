@@ -37,10 +37,10 @@ func (x *index) correct(from uint32, by time.Duration) {
 	for _, c := range slices.Backward(x.chunks) {
 		for i := len(c.entries) - 1; i >= 0; i-- {
 			e := &c.entries[i]
-			if e.accepted < from {
+			if e.Accepted < from {
 				return
 			}
-			e.accepted = seconds(time.Unix(int64(e.accepted), 0).Add(by))
+			e.Accepted = seconds(time.Unix(int64(e.Accepted), 0).Add(by))
 			c.saved = min(c.saved, i) // what is stored is not true any more
 		}
 	}

@@ -19,7 +19,7 @@ func (s *story) flowing(hour, minute int, running time.Duration, waits int) {
 // killed kills the process without another word from the pipeline.
 func (s *story) killed() {
 	s.t.Helper()
-	assert.NoError(s.t, s.Save(s.t.Context(), s.disk, s.now))
+	assert.NoError(s.t, s.trySave())
 	s.kill()
 }
 

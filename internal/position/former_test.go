@@ -34,7 +34,7 @@ func updated(t *testing.T, n int) *story {
 	s.Close()
 	s.save()
 	s.inFirstVersion()
-	s.options.FormerIDs = true
+	s.owner.FormerIDs = true
 	s.start()
 	s.nextID += 1 << 32 // this version's identities are others
 	return s
@@ -81,7 +81,7 @@ func TestFormer_recordWithoutATime(t *testing.T) {
 	s.Close()
 	s.save()
 	s.inFirstVersion()
-	s.options.FormerIDs = true
+	s.owner.FormerIDs = true
 	s.start()
 	assert.True(t, s.remembers(id, time.Time{}))
 	assert.False(t, s.remembers(id, at(12, 1)))
@@ -124,7 +124,7 @@ func TestFormer_killedBeforeTheUpdate(t *testing.T) {
 	s.now = at(12, 11)
 	s.save()
 	s.inFirstVersion()
-	s.options.FormerIDs = true
+	s.owner.FormerIDs = true
 	s.start()
 	assert.Equal(t, 1100, s.remembered(2200))
 	assert.Equal(t, 1100, s.Stats().Identities)
@@ -151,7 +151,7 @@ func TestFormer_chunkIsBroken(t *testing.T) {
 			s.inFirstVersion()
 			s.disk.data[broken][3] ^= 1
 			want := 1024*2 + 100 - (len(s.disk.data[broken])-4)/16
-			s.options.FormerIDs = true
+			s.owner.FormerIDs = true
 			s.start()
 			require.Error(t, s.loaded.Aside)
 			s.nextID += 1 << 32

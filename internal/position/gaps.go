@@ -15,8 +15,7 @@ const archiveUnit = time.Hour
 
 // Gap is a span of time in which records may have been missed: those that reached the service from From until To.
 type Gap struct {
-	From time.Time `json:"from"`
-	To   time.Time `json:"to"`
+	From, To time.Time
 }
 
 // Window is one hour of the archive that has to be read.
@@ -27,18 +26,18 @@ type Window struct {
 	Due time.Time
 }
 
-// progress is what is known of one hour's reading.
-type progress struct {
+// HourProgress is what is known of one hour's reading.
+type HourProgress struct {
 	// Done: all the archive has was read.
-	Done bool `json:"done,omitempty"`
+	Done bool
 	// Most is the largest number of records that a read without an orderly end brought, repeats included.
-	Most int `json:"most"`
+	Most int
 }
 
 // gaps are the open gaps of a stream, in order and without overlaps, and how far each of their hours has been read.
 type gaps struct {
 	open  []Gap
-	hours map[int64]progress // by the hour's start, in seconds since 1970
+	hours map[int64]HourProgress // by the hour's start, in seconds since 1970
 	// late says of an hour until when what is missed of it may have reached the service, if that is longer than usual.
 	late   map[int64]time.Time
 	margin time.Duration
@@ -158,13 +157,13 @@ func (g *gaps) cut(oldest time.Time) []Gap {
 	}
 	g.edits++
 	var gone, kept []Gap
-	given := map[int64]progress{}
+	given := map[int64]HourProgress{}
 	for _, gap := range g.open {
 		for start := g.first(gap); start.Before(reach) && start.Before(last(gap)); start = start.Add(archiveUnit) {
 			if g.hours[start.Unix()].Done {
 				continue
 			}
-			given[start.Unix()] = progress{Done: true}
+			given[start.Unix()] = HourProgress{Done: true}
 			part := Gap{From: later(gap.From, start), To: earlier(gap.To, start.Add(archiveUnit))}
 			switch n := len(gone); {
 			case !part.From.Before(part.To): // in the margin
@@ -227,7 +226,7 @@ func (g *gaps) within(ts time.Time) bool {
 // done notes that an hour was read to its end, and returns the gaps that this closes.
 func (g *gaps) done(start time.Time) []Gap {
 	g.edits++
-	g.hours[start.Unix()] = progress{Done: true}
+	g.hours[start.Unix()] = HourProgress{Done: true}
 	var closed, kept []Gap
 	for _, gap := range g.open {
 		if g.complete(gap) {
@@ -262,7 +261,7 @@ func (g *gaps) tidy() {
 		})
 		return i == len(g.open) || !g.touches(g.open[i], start)
 	}
-	maps.DeleteFunc(g.hours, func(hour int64, _ progress) bool { return closed(hour) })
+	maps.DeleteFunc(g.hours, func(hour int64, _ HourProgress) bool { return closed(hour) })
 	maps.DeleteFunc(g.late, func(hour int64, _ time.Time) bool { return closed(hour) })
 }
 
@@ -279,7 +278,7 @@ func (g *gaps) cutOff(start time.Time, records, fresh int) bool {
 	if seen {
 		most = max(most, before.Most)
 	}
-	g.hours[start.Unix()] = progress{Most: most}
+	g.hours[start.Unix()] = HourProgress{Most: most}
 	return false
 }
 

@@ -1,22 +1,14 @@
 package position
 
 import (
-	"encoding/binary"
-	"errors"
-	"fmt"
-	"hash/crc32"
 	"iter"
 	"slices"
 	"time"
 )
 
-const (
-	// chunkEntries is how many identities are stored under one key. A save rewrites one chunk that is not full at the
-	// most, so this bounds what it writes again: 16 KiB.
-	chunkEntries = 1024
-	// entrySize is the size of an entry in storage: identity, time of acceptance, `ts`.
-	entrySize = 8 + 4 + 4
-)
+// ChunkEntries is how many identities are stored together at the most. A save rewrites one chunk that is not full at
+// the most, so this bounds what it writes again.
+const ChunkEntries = 1024
 
 // Seen is what the position needs to know of a record.
 type Seen struct {
@@ -28,11 +20,17 @@ type Seen struct {
 	TS time.Time
 }
 
-// entry is what is remembered of an accepted record. Times are in seconds since 1970, which fit until 2106.
-type entry struct {
-	id       uint64
-	accepted uint32
-	ts       uint32 // 0: none
+// Entry is what is remembered of an accepted record. Times are in seconds since 1970, which fit until 2106.
+type Entry struct {
+	ID       uint64
+	Accepted uint32
+	TS       uint32 // 0: none
+}
+
+// Chunk is a run of entries that is stored under one key.
+type Chunk struct {
+	Number  uint64
+	Entries []Entry
 }
 
 // index remembers identities in the order in which they were accepted, and forgets the oldest first.
@@ -51,16 +49,16 @@ type index struct {
 	forgotten []uint64
 }
 
-// chunk is a run of entries that is stored under one key.
+// chunk is a chunk, and how much of it storage has.
 type chunk struct {
 	number  uint64
-	entries []entry
+	entries []Entry
 	// saved is how many of the entries are in storage.
 	saved int
 }
 
 // place is that of the chunk's first entry.
-func (c *chunk) place() uint64 { return c.number * chunkEntries }
+func (c *chunk) place() uint64 { return c.number * ChunkEntries }
 
 func newIndex() *index { return &index{known: newSet()} }
 
@@ -75,23 +73,23 @@ func (x *index) hasFormer() bool {
 }
 
 // key is what an entry at a place is known by.
-func (x *index) key(place uint64, e entry) uint64 {
+func (x *index) key(place uint64, e Entry) uint64 {
 	if place < x.former {
-		return formerKey(e.id, e.ts)
+		return formerKey(e.ID, e.TS)
 	}
-	return e.id
+	return e.ID
 }
 
-// formerKey is what an entry with a former identity is known by. Records of different `ts` can have the same former
+// formerKey is what an Entry with a former identity is known by. Records of different `ts` can have the same former
 // identity, so that takes both.
 func formerKey(id uint64, ts uint32) uint64 { return id ^ uint64(ts)*0x9e3779b97f4a7c15 }
 
-func (x *index) add(e entry) {
-	if !x.known.add(e.id) {
+func (x *index) add(e Entry) {
+	if !x.known.add(e.ID) {
 		return
 	}
-	if len(x.chunks) == 0 || len(x.chunks[len(x.chunks)-1].entries) == chunkEntries {
-		x.chunks = append(x.chunks, &chunk{number: x.next, entries: make([]entry, 0, chunkEntries)})
+	if len(x.chunks) == 0 || len(x.chunks[len(x.chunks)-1].entries) == ChunkEntries {
+		x.chunks = append(x.chunks, &chunk{number: x.next, entries: make([]Entry, 0, ChunkEntries)})
 		x.next++
 	}
 	last := x.chunks[len(x.chunks)-1]
@@ -104,7 +102,7 @@ func (x *index) size() int { return x.known.size() }
 func (x *index) forget(before uint32, limit int) {
 	for len(x.chunks) > 0 {
 		oldest := x.chunks[0]
-		newest := oldest.entries[len(oldest.entries)-1].accepted
+		newest := oldest.entries[len(oldest.entries)-1].Accepted
 		if newest >= before && x.known.size() <= limit {
 			return
 		}
@@ -124,15 +122,15 @@ func (x *index) forget(before uint32, limit int) {
 // whatever is added or forgotten.
 func (x *index) end() uint64 {
 	if len(x.chunks) == 0 {
-		return x.next * chunkEntries
+		return x.next * ChunkEntries
 	}
 	last := x.chunks[len(x.chunks)-1]
 	return last.place() + uint64(len(last.entries))
 }
 
 // entries are those that are remembered, the oldest first, each with its place.
-func (x *index) entries() iter.Seq2[uint64, entry] {
-	return func(yield func(uint64, entry) bool) {
+func (x *index) entries() iter.Seq2[uint64, Entry] {
+	return func(yield func(uint64, Entry) bool) {
 		for _, c := range x.chunks {
 			for i, e := range c.entries {
 				if !yield(c.place()+uint64(i), e) {
@@ -144,7 +142,7 @@ func (x *index) entries() iter.Seq2[uint64, entry] {
 }
 
 // unlearn drops the entries from a place on, and shows each of them.
-func (x *index) unlearn(from uint64, show func(entry)) {
+func (x *index) unlearn(from uint64, show func(Entry)) {
 	defer func() { x.former = min(x.former, from) }() // others come in their places
 	for len(x.chunks) > 0 && x.end() > from {
 		last := x.chunks[len(x.chunks)-1]
@@ -168,7 +166,7 @@ func (x *index) newest(nothing time.Time) time.Time {
 	switch {
 	case len(x.chunks) > 0:
 		entries := x.chunks[len(x.chunks)-1].entries
-		return time.Unix(int64(entries[len(entries)-1].accepted), 0).UTC()
+		return time.Unix(int64(entries[len(entries)-1].Accepted), 0).UTC()
 	case x.horizon > 0:
 		return time.Unix(int64(x.horizon), 0).UTC()
 	default:
@@ -182,10 +180,10 @@ func (x *index) leastLag(n int) time.Duration {
 	seen := 0
 	for _, c := range slices.Backward(x.chunks) {
 		for _, e := range slices.Backward(c.entries) {
-			if e.ts == 0 {
+			if e.TS == 0 {
 				continue
 			}
-			lag := e.accepted - min(e.ts, e.accepted)
+			lag := e.Accepted - min(e.TS, e.Accepted)
 			if seen == 0 || lag < least {
 				least = lag
 			}
@@ -197,53 +195,44 @@ func (x *index) leastLag(n int) time.Duration {
 	return time.Duration(least) * time.Second
 }
 
-var errChunk = errors.New("not a chunk of identities")
-
-// encode writes the chunk's entries and a checksum.
-func (c *chunk) encode() []byte {
-	data := make([]byte, 0, len(c.entries)*entrySize+4)
-	for _, e := range c.entries {
-		data = binary.LittleEndian.AppendUint64(data, e.id)
-		data = binary.LittleEndian.AppendUint32(data, e.accepted)
-		data = binary.LittleEndian.AppendUint32(data, e.ts)
+// newStoredIndex makes an index of what is stored, without the chunks that are broken.
+func newStoredIndex(r Restored) *index {
+	x := newIndex()
+	x.next, x.stored = r.Next, r.Next
+	x.horizon = r.Horizon
+	x.former = r.Former
+	for _, stored := range r.Chunks {
+		c := &chunk{number: stored.Number, entries: stored.Entries, saved: len(stored.Entries)}
+		for i, e := range c.entries {
+			x.known.add(x.key(c.place()+uint64(i), e))
+		}
+		x.chunks = append(x.chunks, c)
 	}
-	return binary.LittleEndian.AppendUint32(data, crc32.ChecksumIEEE(data))
+	x.former = min(x.former, x.end())
+	return x
 }
 
-func decodeChunk(number uint64, data []byte) (*chunk, error) {
-	if len(data) < entrySize+4 || (len(data)-4)%entrySize != 0 || len(data) > chunkEntries*entrySize+4 {
-		return nil, fmt.Errorf("%w: %d bytes", errChunk, len(data))
+// unsaved returns the chunks that storage does not have as they are, the newest first.
+func (x *index) unsaved() []*chunk {
+	var list []*chunk
+	for _, c := range slices.Backward(x.chunks) {
+		if c.saved == len(c.entries) {
+			if c.saved == ChunkEntries {
+				break // all before it are as full, and saved
+			}
+			continue
+		}
+		list = append(list, c)
 	}
-	body := data[:len(data)-4]
-	if crc32.ChecksumIEEE(body) != binary.LittleEndian.Uint32(data[len(body):]) {
-		return nil, fmt.Errorf("%w: wrong checksum", errChunk)
-	}
-	c := &chunk{number: number, entries: make([]entry, 0, chunkEntries)}
-	for ; len(body) > 0; body = body[entrySize:] {
-		c.entries = append(c.entries, entry{
-			id:       binary.LittleEndian.Uint64(body),
-			accepted: binary.LittleEndian.Uint32(body[8:]),
-			ts:       binary.LittleEndian.Uint32(body[12:]),
-		})
-	}
-	c.saved = len(c.entries)
-	return c, nil
-}
-
-// load takes a stored chunk; chunks come in the order of their numbers.
-func (x *index) load(c *chunk) {
-	for i, e := range c.entries {
-		x.known.add(x.key(c.place()+uint64(i), e))
-	}
-	x.chunks = append(x.chunks, c)
+	return list
 }
 
 // renumber gives all chunks new numbers, without a hole, and has those of what is stored deleted.
-func (x *index) renumber(stored *storedHead) {
-	for number := stored.First; number < stored.Next; number++ {
+func (x *index) renumber(first, next uint64) {
+	for number := first; number < next; number++ {
 		x.forgotten = append(x.forgotten, number)
 	}
-	x.next = stored.Next
+	x.next = next
 	former := x.former
 	x.former = 0
 	for _, c := range x.chunks {

@@ -23,7 +23,7 @@ func (p *Position) lags(w Window, newest time.Time) bool {
 	lacking := 0
 	for _, e := range p.index.entries() {
 		// What was accepted later may have reached the service later, or have come from the archive itself.
-		if from <= e.ts && e.ts < until && e.accepted < until {
+		if from <= e.TS && e.TS < until && e.Accepted < until {
 			lacking++
 		}
 	}

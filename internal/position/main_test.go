@@ -83,10 +83,10 @@ func at(hour, minute int) time.Time {
 	return noon().Add(time.Duration(hour-12)*time.Hour + time.Duration(minute)*time.Minute)
 }
 
+func owner() position.Owner { return position.Owner{Cluster: "example_cluster", Stream: "message"} }
+
 func options() position.Options {
 	return position.Options{
-		Cluster:      "example_cluster",
-		Stream:       "message",
 		ServerMemory: time.Hour,
 		ArchiveDelay: time.Hour,
 		Margin:       time.Hour,
@@ -102,6 +102,7 @@ type story struct {
 	*position.Position
 	t       *testing.T
 	options position.Options
+	owner   position.Owner
 	disk    *memory
 	now     time.Time
 	loaded  position.Loaded
@@ -111,7 +112,7 @@ type story struct {
 // begin starts the first process at noon.
 func begin(t *testing.T, o position.Options) *story {
 	t.Helper()
-	s := &story{t: t, options: o, disk: newMemory(), now: noon()}
+	s := &story{t: t, options: o, owner: owner(), disk: newMemory(), now: noon()}
 	s.start()
 	return s
 }
@@ -127,15 +128,21 @@ func (s *story) start() {
 func (s *story) load() {
 	s.t.Helper()
 	var err error
-	s.loaded, err = s.Load(s.t.Context(), s.disk)
+	s.loaded, err = s.store().Load(s.t.Context(), s.Position)
 	require.NoError(s.t, err)
 }
 
 func (s *story) save() {
 	s.t.Helper()
 	s.flows(s.now)
-	require.NoError(s.t, s.Save(s.t.Context(), s.disk, s.now))
+	require.NoError(s.t, s.trySave())
 }
+
+// trySave saves, and returns how that fails.
+func (s *story) trySave() error { return s.store().Save(s.t.Context(), s.Position, s.now) }
+
+// store is where the position is stored.
+func (s *story) store() *position.Store { return position.NewStore(s.disk, s.owner) }
 
 // flows has the pipeline run up to a time, without a wait.
 func (s *story) flows(now time.Time) {

@@ -87,7 +87,7 @@ func TestSave_thatFailsWritesTheGapsWithTheNext(t *testing.T) {
 	s.handshake(12, 0)
 	s.another(at(12, 10), at(12, 20))
 	s.disk.fail = errDisk
-	require.Error(t, s.Save(t.Context(), s.disk, s.now))
+	require.Error(t, s.trySave())
 	s.disk.fail = nil
 	s.save()
 	s.close(12, 21)

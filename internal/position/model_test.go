@@ -440,13 +440,16 @@ func (w *world) start() {
 	w.load()
 }
 
+// store is where the position is stored.
+func (w *world) store() *position.Store { return position.NewStore(w.disk, owner()) }
+
 func (w *world) load() {
 	if w.chance(5) {
 		return // storage does not answer
 	}
 	failing := w.disk.fail
 	w.disk.fail = nil // what becomes of a process that never could save that it runs is no part of the promise
-	_, err := w.Load(w.t.Context(), w.disk)
+	_, err := w.store().Load(w.t.Context(), w.Position)
 	require.NoError(w.t, err)
 	w.loaded = true
 	w.save()
@@ -454,7 +457,7 @@ func (w *world) load() {
 }
 
 func (w *world) save() {
-	if !w.loaded || !w.NeedsSave(w.now) || w.Save(w.t.Context(), w.disk, w.now) != nil {
+	if !w.loaded || !w.NeedsSave(w.now) || w.store().Save(w.t.Context(), w.Position, w.now) != nil {
 		return
 	}
 	w.saved = w.flowed

@@ -21,10 +21,6 @@ const clockSlack = 3 * time.Second
 
 // Options says what a position remembers, and by which rules gaps open.
 type Options struct {
-	// Cluster and Stream name what the position is of. A stored position of another one is foreign.
-	Cluster, Stream string
-	// FormerIDs: versions before this one have given the stream's records other identities; see [Seen].
-	FormerIDs bool
 	// Token is the token of the live sessions; nil: it is not known.
 	Token Token
 	// Stored: there is storage. Nothing is known of what it has before Load.
@@ -67,7 +63,7 @@ type Position struct {
 	// claimed are the identities of records that are on their way to the pipeline.
 	claimed *set
 	// aside are records that are neither accepted nor rejected, by identity.
-	aside map[uint64]asideEntry
+	aside map[uint64]Undecided
 	// begun is the handshake of the first live session of this process; zero: there was none yet.
 	begun time.Time
 	// proof is what the first records of this process prove.
@@ -113,9 +109,9 @@ func New(options Options) *Position {
 		options: options,
 		head:    head{clean: true},
 		index:   newIndex(),
-		gaps:    gaps{hours: map[int64]progress{}, late: map[int64]time.Time{}, margin: max(options.Margin, clockSlack), delay: options.ArchiveDelay},
+		gaps:    gaps{hours: map[int64]HourProgress{}, late: map[int64]time.Time{}, margin: max(options.Margin, clockSlack), delay: options.ArchiveDelay},
 		claimed: newSet(),
-		aside:   map[uint64]asideEntry{},
+		aside:   map[uint64]Undecided{},
 	}
 }
 
@@ -152,7 +148,7 @@ func (p *Position) Accepted(records []Seen, live bool, now time.Time) {
 	for _, r := range records {
 		p.claimed.remove(r.ID)
 		delete(p.aside, r.ID)
-		p.index.add(entry{id: r.ID, accepted: seconds(now), ts: tsSeconds(r.TS)})
+		p.index.add(Entry{ID: r.ID, Accepted: seconds(now), TS: tsSeconds(r.TS)})
 		if live {
 			p.proof.record(r.TS)
 		}

@@ -106,7 +106,7 @@ func TestSave_thatFailsIsMadeUpForByTheNext(t *testing.T) {
 
 	s.disk.fail = errDisk
 	for range 3 {
-		err := s.Save(t.Context(), s.disk, at(12, 2))
+		err := s.store().Save(t.Context(), s.Position, at(12, 2))
 		require.ErrorIs(t, err, errDisk)
 		assert.Contains(t, err.Error(), "saving the position")
 		assert.True(t, s.NeedsSave(at(12, 2)))
@@ -132,7 +132,7 @@ func TestSave_thatFailsStillForgetsLater(t *testing.T) {
 	require.Equal(t, []string{"seen.0", "seen.1"}, s.disk.keys())
 	s.seen(1024, at(12, 2))
 	s.disk.fail = errDisk
-	require.Error(t, s.Save(t.Context(), s.disk, s.now))
+	require.Error(t, s.trySave())
 	s.disk.fail = nil
 	s.save()
 	assert.Equal(t, []string{"seen.1", "seen.2"}, s.disk.keys())
@@ -147,7 +147,7 @@ func TestSave_thatFailsThoughItSucceeded(t *testing.T) {
 	wrote := s.disk.copy()
 	ids = append(ids, s.seen(1500, at(12, 2))...)
 	s.disk.fail = errDisk
-	require.Error(t, s.Save(t.Context(), s.disk, s.now))
+	require.Error(t, s.trySave())
 	s.disk.fail = nil
 	ids = append(ids, s.seen(10, at(12, 3))...)
 	s.save()
@@ -173,7 +173,7 @@ func TestSave_whileRecordsAreAccepted(t *testing.T) {
 			default:
 			}
 			if s.NeedsSave(at(12, 1)) {
-				assert.NoError(t, s.Save(t.Context(), s.disk, at(12, 1)))
+				assert.NoError(t, s.store().Save(t.Context(), s.Position, at(12, 1)))
 			}
 			s.Forget(at(12, 1))
 			s.Stats()
@@ -226,7 +226,7 @@ func TestSave_inTheMiddleOfWhichARecordIsAccepted(t *testing.T) {
 }
 
 func TestNeedsSave(t *testing.T) {
-	s := &story{t: t, options: options(), disk: newMemory(), now: noon()}
+	s := &story{t: t, options: options(), owner: owner(), disk: newMemory(), now: noon()}
 	s.Position = position.New(s.options)
 	assert.False(t, s.NeedsSave(noon()), "not before it is loaded: that would write over what is stored")
 	s.load()
@@ -272,7 +272,7 @@ func TestLoad_storageThatFails(t *testing.T) {
 	p := position.New(options())
 	disk := newMemory()
 	disk.fail = errDisk
-	_, err := p.Load(t.Context(), disk)
+	_, err := position.NewStore(disk, owner()).Load(t.Context(), p)
 	require.ErrorIs(t, err, errDisk)
 	assert.EqualError(t, err, "reading the position: no space left on device")
 	assert.False(t, p.NeedsSave(at(99, 0)))
@@ -422,7 +422,7 @@ func TestLoad_setsAsideWhatIsNotUsable(t *testing.T) {
 		"chunks for ever": {stored(func(h map[string]any) { h["next_chunk"] = 1 << 40 }), "its chunks make no sense"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := &story{t: t, options: options(), disk: newMemory(), now: noon()}
+			s := &story{t: t, options: options(), owner: owner(), disk: newMemory(), now: noon()}
 			s.disk.data["position"] = test.head
 			s.start()
 			require.Error(t, s.loaded.Aside)
@@ -457,7 +457,7 @@ func TestLoad_setsAsideOnlyIfItCan(t *testing.T) {
 		}
 	}
 	p := position.New(options())
-	_, err := p.Load(t.Context(), disk)
+	_, err := position.NewStore(disk, owner()).Load(t.Context(), p)
 	require.ErrorIs(t, err, errDisk)
 	assert.False(t, p.NeedsSave(at(99, 0)), "or a save would write over it")
 	assert.Equal(t, []byte("?"), disk.data["position"])
@@ -600,7 +600,7 @@ func TestLoad_foreignChunksDoNoHarm(t *testing.T) {
 	s.close(12, 2)
 	s.Close()
 	s.save()
-	s.options.Cluster = "other"
+	s.owner.Cluster = "other"
 	s.start()
 	require.Error(t, s.loaded.Aside)
 	s.handshake(12, 3)

@@ -75,7 +75,7 @@ func TestStrays_storageAnswersLate(t *testing.T) {
 	s.handshake(12, 0)
 	s.accept(12, 0)
 	s.acceptLate(at(5, 0), at(12, 2))
-	require.NoError(t, s.Save(t.Context(), s.disk, s.now))
+	require.NoError(t, s.trySave())
 	s.Position = position.New(s.options)
 	s.handshake(12, 30)
 	s.load()

@@ -81,9 +81,6 @@ func newAssembly(set *streamSettings, t podlog.EventType, stored bool) *assembly
 		config:         s.config,
 		eventType:      t,
 		position: position.New(position.Options{
-			Cluster:      s.config.ClusterID,
-			Stream:       string(t),
-			FormerIDs:    t == podlog.Maillog,
 			Token:        newToken(s.config.APISecret),
 			Stored:       stored,
 			ServerMemory: s.config.Backfill.ServerMemory,
@@ -169,14 +166,17 @@ func (a *assembly) delivery(outage *outage, isBackground bool) *delivery {
 func (a *assembly) keeper(open func(context.Context) (storage.Client, error), found func(position.Opened)) *keeper {
 	return &keeper{
 		position: a.position,
-		open:     open,
-		health:   a.health,
-		metrics:  a.metrics,
-		logger:   a.logger,
-		clock:    a.clock,
-		flow:     a.flow,
-		found:    found,
-		tried:    make(chan struct{}),
+		owner: position.Owner{
+			Cluster: a.config.ClusterID, Stream: string(a.eventType), FormerIDs: a.eventType == podlog.Maillog,
+		},
+		open:    open,
+		health:  a.health,
+		metrics: a.metrics,
+		logger:  a.logger,
+		clock:   a.clock,
+		flow:    a.flow,
+		found:   found,
+		tried:   make(chan struct{}),
 	}
 }
 

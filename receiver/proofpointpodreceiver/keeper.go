@@ -27,6 +27,8 @@ const (
 // and these not for ever: storage that fails, or hangs, costs repeats after a restart, and never stops the stream.
 type keeper struct {
 	position *position.Position
+	// owner is what the stored position is of.
+	owner position.Owner
 	// open opens the stream's client; nil: there is no storage, and the position lives in memory.
 	open    func(context.Context) (storage.Client, error)
 	health  *health.Stream
@@ -41,6 +43,7 @@ type keeper struct {
 	tried chan struct{}
 
 	client  storage.Client
+	store   *position.Store // in client
 	loaded  bool
 	ahead   time.Duration // how far the service's clock is, as it is stored
 	failing bool
@@ -109,7 +112,7 @@ func (k *keeper) keep(ctx context.Context) {
 	case k.clockChanged():
 		err = k.saveClock(ctx)
 	case k.position.NeedsSave(now):
-		err = k.position.Save(ctx, k.client, now)
+		err = k.store.Save(ctx, k.position, now)
 	default:
 		return
 	}
@@ -127,11 +130,12 @@ func (k *keeper) load(ctx context.Context) error {
 			return err
 		}
 		k.client = client
+		k.store = position.NewStore(client, k.owner)
 	}
 	if err := k.recallClock(ctx); err != nil {
 		return err
 	}
-	loaded, err := k.position.Load(ctx, k.client)
+	loaded, err := k.store.Load(ctx, k.position)
 	if err != nil {
 		return err
 	}
@@ -151,7 +155,7 @@ func (k *keeper) load(ctx context.Context) error {
 	}
 	// That there is a process again is saved before it accepts anything: if it is killed before the next save, what it
 	// accepted must not pass for written down.
-	return k.position.Save(ctx, k.client, k.clock.now())
+	return k.store.Save(ctx, k.position, k.clock.now())
 }
 
 // clockKey holds how far the service's clock is ahead of this machine's, where that is more than a minute: positions are
@@ -218,7 +222,7 @@ func (k *keeper) close(ctx context.Context, orderly bool) {
 		return
 	}
 	if k.loaded {
-		if err := k.position.Save(ctx, k.client, k.clock.now()); err != nil {
+		if err := k.store.Save(ctx, k.position, k.clock.now()); err != nil {
 			k.logger.Error("the last position was not saved; records may be repeated after the next start", zap.Error(err))
 		}
 	}
