@@ -53,11 +53,11 @@ type Details struct {
 	LastTime string `json:"lastTime,omitempty"`
 }
 
+// The values that are the same in every event, and the name of the good news.
 const (
-	eventTypeHealth = "Health-Change"
-	eventCollecting = "Collecting"
-	subsystem       = "Collection"
-	resourceType    = "proofpointpod"
+	HealthChange    = "Health-Change" // Event.EventType
+	Subsystem       = "Collection"    // Event.Subsystem
+	EventCollecting = "Collecting"    // Event.EventName
 )
 
 // The values of Event.SeverityLevel.

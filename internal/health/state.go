@@ -25,24 +25,3 @@ const (
 func States() []State {
 	return []State{Pending, Started, Initialized, Authenticated, Collecting, Error, Stopping}
 }
-
-// rank orders states from the worst and the least advanced to the best, so that a source is as well as the least of
-// its streams.
-func (s State) rank() int {
-	switch s {
-	case Stopping:
-		return 0
-	case Error:
-		return 1
-	case Pending:
-		return 2
-	case Started:
-		return 3
-	case Initialized:
-		return 4
-	case Authenticated:
-		return 5
-	default:
-		return 6
-	}
-}

@@ -99,7 +99,7 @@ func (s *Stream) errorText() string {
 	var messages []string
 	for i, fault := range s.faults() {
 		if i == 0 && s.status.state == Error && !s.status.quit {
-			fault = fault.retried(s.status.deadline)
+			fault = retried(fault, s.status.deadline)
 		}
 		messages = append(messages, fault.Text())
 	}
@@ -110,10 +110,10 @@ func (s *Stream) worse(than *Stream) bool {
 	if s.status.quit != than.status.quit {
 		return s.status.quit
 	}
-	if a, b := s.status.state.rank(), than.status.state.rank(); a != b {
+	if a, b := rank(s.status.state), rank(than.status.state); a != b {
 		return a < b
 	}
-	if a, b := s.reached.rank(), than.reached.rank(); a != b {
+	if a, b := rank(s.reached), rank(than.reached); a != b {
 		return a < b
 	}
 	return len(s.troubles) > len(than.troubles)
@@ -140,5 +140,26 @@ func (s *Stream) put(to pcommon.Map) {
 	}
 	if !s.status.deadline.IsZero() {
 		to.PutStr(attrDeadline, s.status.deadline.UTC().Format(time.RFC3339))
+	}
+}
+
+// rank orders states from the worst and the least advanced to the best, so that a source's state is that of its worst
+// stream.
+func rank(state State) int {
+	switch state {
+	case Stopping:
+		return 0
+	case Error:
+		return 1
+	case Pending:
+		return 2
+	case Started:
+		return 3
+	case Initialized:
+		return 4
+	case Authenticated:
+		return 5
+	default:
+		return 6
 	}
 }

@@ -70,7 +70,7 @@ func (s *Stream) Is(state State) {
 func (s *Stream) Failing(fault Fault, attempt int, deadline time.Time) {
 	s.source.change(func() {
 		s.enter(status{state: Error, fault: fault, attempt: attempt, deadline: deadline})
-		fault = fault.retried(deadline)
+		fault = retried(fault, deadline)
 		switch {
 		case fault.Type == ThirdPartyConfig: // it waits for the user
 			s.wrong(collection, SeverityError, fault)

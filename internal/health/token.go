@@ -96,9 +96,9 @@ func expiryLabel(expires, now time.Time) string {
 	}
 }
 
-// OfTokenAge says whether an event tells that a token expires soon or has expired, or that this is over.
-func (e Event) OfTokenAge() bool {
-	return e.Details.Error == labelExpired || strings.HasPrefix(e.Details.Error, labelExpires)
+// IsTokenAge says whether an event is about a token that expires soon or has expired.
+func IsTokenAge(event Event) bool {
+	return event.Details.Error == labelExpired || strings.HasPrefix(event.Details.Error, labelExpires)
 }
 
 // tokenExpires is the fault of a token that expires soon, or has.

@@ -84,6 +84,9 @@ func (s subject) ending() string {
 	}
 }
 
+// resourceType is the type of the resource that an event is about.
+const resourceType = "proofpointpod"
+
 // tracker makes the health events of one thing. It is guarded by its source's lock.
 type tracker struct {
 	stream  *Stream // nil: it is of the source
@@ -223,7 +226,7 @@ func (s *Source) resolve(t *tracker, why string) {
 	event.Details.LastTime = last.Format(time.RFC3339)
 	if t.subject == collection && !t.stream.collected {
 		t.stream.collected = true
-		event.EventName, event.SeverityLevel = eventCollecting, SeverityInfo
+		event.EventName, event.SeverityLevel = EventCollecting, SeverityInfo
 	}
 	t.open = nil
 	t.resolveAt = time.Time{}
@@ -241,7 +244,7 @@ func (s *Source) collects(stream *Stream) {
 	}
 	stream.collected = true
 	event := s.newEvent(t, time.Now())
-	event.EventName = eventCollecting
+	event.EventName = EventCollecting
 	event.SeverityLevel = SeverityInfo
 	event.Status = Healthy
 	event.Details.ErrorInfo = "collecting"
@@ -252,8 +255,8 @@ func (s *Source) newEvent(t *tracker, at time.Time) Event {
 	event := Event{
 		EventID:          rand.Text(),
 		EventTime:        at.UTC(),
-		EventType:        eventTypeHealth,
-		Subsystem:        subsystem,
+		EventType:        HealthChange,
+		Subsystem:        Subsystem,
 		ResourceIdentity: ResourceIdentity{ID: s.identity.ID, Name: s.identity.Name, Type: resourceType},
 	}
 	event.Details.TrackerID = s.identity.ID + "/" + string(t.subject)

@@ -234,7 +234,7 @@ func (s *source) tellHealth(set *streamSettings, host component.Host, metrics []
 // logToken logs that a token expires soon, or has: what else goes wrong is logged where it happens, but a token ages by
 // itself.
 func (s *source) logToken(event health.Event) {
-	if event.Status == health.UnHealthy && event.OfTokenAge() {
+	if event.Status == health.UnHealthy && health.IsTokenAge(event) {
 		s.settings.Logger.Warn(event.Details.ErrorInfo)
 	}
 }
