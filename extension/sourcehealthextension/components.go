@@ -12,7 +12,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pipeline"
 
-	"github.com/proofpointpod/otelcol/internal/health"
+	"github.com/proofpointpod/otelcol/internal/sourcehealth"
 )
 
 // sourceType is the type of the components that are sources.
@@ -32,7 +32,7 @@ type componentView struct {
 	Dropped *droppedView `json:"dropped,omitempty"`
 
 	status componentstatus.Status
-	source *health.Report // what a source says of itself in its status; nil for other components
+	source *sourcehealth.Report // what a source says of itself in its status; nil for other components
 }
 
 // components holds the status of every component of the collector. It is safe for concurrent use.
@@ -119,12 +119,12 @@ func (c *components) batched() []string {
 
 // sourceOf is what a status event tells of a source. There is little in it, and all that is known of a source before it
 // has started, or when it could not.
-func sourceOf(view componentView, attributes pcommon.Map) *health.Report {
-	report := &health.Report{ID: view.ID, Name: text(attributes, "name"), Description: text(attributes, "description")}
+func sourceOf(view componentView, attributes pcommon.Map) *sourcehealth.Report {
+	report := &sourcehealth.Report{ID: view.ID, Name: text(attributes, "name"), Description: text(attributes, "description")}
 	if report.Name == "" {
 		report.Name = report.ID
 	}
-	report.State = health.State(text(attributes, "state"))
+	report.State = sourcehealth.State(text(attributes, "state"))
 	if report.State == "" {
 		report.State = stateOf(view.status)
 	}
@@ -136,7 +136,7 @@ func sourceOf(view componentView, attributes pcommon.Map) *health.Report {
 		if of.Type() != pcommon.ValueTypeMap {
 			continue
 		}
-		stream := health.StreamReport{EventType: eventType, State: health.State(text(of.Map(), "state")), Since: view.Since}
+		stream := sourcehealth.StreamReport{EventType: eventType, State: sourcehealth.State(text(of.Map(), "state")), Since: view.Since}
 		if message := text(of.Map(), "error"); message != "" {
 			stream.Errors = []string{message}
 		}
@@ -146,7 +146,7 @@ func sourceOf(view componentView, attributes pcommon.Map) *health.Report {
 }
 
 // carryOn keeps what a source was called where the collector speaks for it, and its events say nothing.
-func carryOn(before, now componentView) *health.Report {
+func carryOn(before, now componentView) *sourcehealth.Report {
 	report := now.source
 	if before.source == nil || report.Streams != nil {
 		return report
@@ -156,18 +156,18 @@ func carryOn(before, now componentView) *health.Report {
 }
 
 // stateOf is the state of a source of which only the component's status is known.
-func stateOf(status componentstatus.Status) health.State {
+func stateOf(status componentstatus.Status) sourcehealth.State {
 	switch status {
 	case componentstatus.StatusStarting:
-		return health.Started
+		return sourcehealth.Started
 	case componentstatus.StatusOK:
-		return health.Initialized
+		return sourcehealth.Initialized
 	case componentstatus.StatusRecoverableError, componentstatus.StatusPermanentError, componentstatus.StatusFatalError:
-		return health.Error
+		return sourcehealth.Error
 	case componentstatus.StatusStopping, componentstatus.StatusStopped:
-		return health.Stopping
+		return sourcehealth.Stopping
 	default:
-		return health.Pending
+		return sourcehealth.Pending
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/proofpointpod/otelcol/internal/health"
+	"github.com/proofpointpod/otelcol/internal/sourcehealth"
 )
 
 const (
@@ -39,8 +39,8 @@ type dropWatcher struct {
 type drops struct {
 	records int
 	last    time.Time
-	open    health.Event // the event that says so; without an EventID: none is open
-	before  int          // records that were dropped before it
+	open    sourcehealth.Event // the event that says so; without an EventID: none is open
+	before  int                // records that were dropped before it
 }
 
 func newDropWatcher(m *metricsReader, c *components, h *history, logger *zap.Logger) *dropWatcher {
@@ -101,19 +101,19 @@ func (w *dropWatcher) observe(counts map[string]exporterCounts, now time.Time) {
 			w.history.repeat(d.open.EventID, d.records-d.before, now)
 		case isOpen && now.Sub(d.last) >= dropsOver:
 			w.history.add(dropsEndEvent(d, now))
-			d.open = health.Event{}
+			d.open = sourcehealth.Event{}
 		}
 		w.drops[exporter] = d
 	}
 }
 
 // dropEvent is the event of an exporter that has begun to drop records.
-func dropEvent(exporter string, now time.Time) health.Event {
-	return health.Event{
+func dropEvent(exporter string, now time.Time) sourcehealth.Event {
+	return sourcehealth.Event{
 		EventID: rand.Text(), EventTime: now.UTC(), EventType: "Health-Change", EventName: "FirstPartyGenericError",
-		SeverityLevel: health.SeverityError, Status: health.UnHealthy, Subsystem: "Collection",
-		ResourceIdentity: health.ResourceIdentity{ID: exporter, Name: exporter, Type: exporterResource},
-		Details: health.Details{
+		SeverityLevel: sourcehealth.SeverityError, Status: sourcehealth.UnHealthy, Subsystem: "Collection",
+		ResourceIdentity: sourcehealth.ResourceIdentity{ID: exporter, Name: exporter, Type: exporterResource},
+		Details: sourcehealth.Details{
 			TrackerID: exporter + "/dropped", Error: "exporter_drops",
 			ErrorInfo: fmt.Sprintf("the exporter %s drops records that the pipeline has accepted: they are lost. Search the collector's "+
 				"log for \"Dropping data\" or \"failed\": it says why. Correct the exporter's endpoint, authentication or limits, and restart "+
@@ -123,9 +123,9 @@ func dropEvent(exporter string, now time.Time) health.Event {
 }
 
 // dropsEndEvent is the event that resolves it.
-func dropsEndEvent(d drops, now time.Time) health.Event {
+func dropsEndEvent(d drops, now time.Time) sourcehealth.Event {
 	end := d.open
-	end.EventID, end.EventTime, end.Status = rand.Text(), now.UTC(), health.Healthy
+	end.EventID, end.EventTime, end.Status = rand.Text(), now.UTC(), sourcehealth.Healthy
 	end.Details.Since = d.open.EventTime.Format(time.RFC3339)
 	end.Details.Count, end.Details.LastTime = strconv.Itoa(d.records-d.before), d.last.UTC().Format(time.RFC3339)
 	end.Details.ErrorInfo = "the exporter has dropped nothing for " + dropsOver.String()

@@ -16,7 +16,7 @@ import (
 	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.uber.org/zap"
 
-	"github.com/proofpointpod/otelcol/internal/health"
+	"github.com/proofpointpod/otelcol/internal/sourcehealth"
 )
 
 // metricsOf serves a page of metrics.
@@ -65,7 +65,7 @@ otelcol_exporter_send_failed_spans{exporter="otlp_http"} 9
 func dropping(t *testing.T) (*page, *dropWatcher) {
 	t.Helper()
 	p := startPage(t, host{}, nil)
-	p.AddSource(sourceID, func() health.Report { return collecting(sourceID) })
+	p.AddSource(sourceID, func() sourcehealth.Report { return collecting(sourceID) })
 	ok := componentstatus.NewEvent(componentstatus.StatusOK)
 	p.report(component.KindReceiver, sourceID, ok)
 	p.report(component.KindExporter, component.MustNewID("otlp_http"), ok)
@@ -137,9 +137,9 @@ func TestDrops_areOnlyWhatThePipelineHadAccepted(t *testing.T) {
 func TestDrops_ofAnEarlierProcessAreOver(t *testing.T) {
 	h := newHistory(10)
 	h.restore([]eventView{{Event: dropEvent("otlp_http", time.Now()), State: stateOpen}})
-	h.observe([]health.Report{collecting(sourceID)}, false, time.Now())
+	h.observe([]sourcehealth.Report{collecting(sourceID)}, false, time.Now())
 	assert.Len(t, h.openDrops(), 1)
-	h.observe([]health.Report{collecting(sourceID)}, true, time.Now())
+	h.observe([]sourcehealth.Report{collecting(sourceID)}, true, time.Now())
 	assert.Empty(t, h.openDrops())
 }
 

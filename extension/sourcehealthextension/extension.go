@@ -16,14 +16,14 @@ import (
 	"go.opentelemetry.io/collector/extension/xextension/storage"
 	"go.uber.org/zap"
 
-	"github.com/proofpointpod/otelcol/internal/health"
+	"github.com/proofpointpod/otelcol/internal/sourcehealth"
 )
 
 // shutdownWait is how long answers under way have to end, and after them the storage.
 const shutdownWait = time.Second
 
 var (
-	_ health.Viewer                   = (*sourceHealth)(nil)
+	_ sourcehealth.Viewer             = (*sourceHealth)(nil)
 	_ componentstatus.Watcher         = (*sourceHealth)(nil)
 	_ extensioncapabilities.Dependent = (*sourceHealth)(nil)
 )
@@ -56,16 +56,16 @@ func newSourceHealth(settings extension.Settings, config *Config) *sourceHealth 
 	}
 }
 
-// AddSource implements [health.Viewer].
-func (e *sourceHealth) AddSource(id component.ID, look func() health.Report) {
+// AddSource implements [sourcehealth.Viewer].
+func (e *sourceHealth) AddSource(id component.ID, look func() sourcehealth.Report) {
 	e.registry.add(id, look)
 }
 
-// RemoveSource implements [health.Viewer].
+// RemoveSource implements [sourcehealth.Viewer].
 func (e *sourceHealth) RemoveSource(id component.ID) { e.registry.remove(id) }
 
-// HealthEvent implements [health.Viewer].
-func (e *sourceHealth) HealthEvent(event health.Event) { e.history.add(event) }
+// HealthEvent implements [sourcehealth.Viewer].
+func (e *sourceHealth) HealthEvent(event sourcehealth.Event) { e.history.add(event) }
 
 // ComponentStatusChanged implements [componentstatus.Watcher].
 func (e *sourceHealth) ComponentStatusChanged(id *componentstatus.InstanceID, event *componentstatus.Event) {

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/proofpointpod/otelcol/internal/health"
+	"github.com/proofpointpod/otelcol/internal/sourcehealth"
 )
 
 // The states of an event that tells of trouble.
@@ -27,7 +27,7 @@ const (
 
 // eventView is a health event, and what has become of it.
 type eventView struct {
-	health.Event
+	sourcehealth.Event
 	// State is `open` or `resolved` of an event that tells of trouble, empty of one that tells of its end.
 	State string `json:"state,omitempty"`
 	// ResolvedTime is when it was resolved. Resolution says why, where no event of the source did.
@@ -56,12 +56,12 @@ type history struct {
 func newHistory(limit int) *history { return &history{limit: limit} }
 
 // add takes an event. One that tells of an end, or takes the place of others, resolves what is open of the same tracker.
-func (h *history) add(event health.Event) {
+func (h *history) add(event sourcehealth.Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	view := &eventView{Event: event, Count: 1, LastTime: event.EventTime}
 	open := h.open(func(v *eventView) bool { return sameTracker(v.Event, event) })
-	if event.Status == health.UnHealthy {
+	if event.Status == sourcehealth.UnHealthy {
 		view.State = stateOpen
 		for _, v := range open {
 			switch {
@@ -82,12 +82,12 @@ func (h *history) add(event health.Event) {
 	h.append(view)
 }
 
-func sameTracker(a, b health.Event) bool {
+func sameTracker(a, b sourcehealth.Event) bool {
 	return a.ResourceIdentity.ID == b.ResourceIdentity.ID && a.Details.TrackerID == b.Details.TrackerID
 }
 
 // repeated takes how often the same went wrong from the event that tells of its end.
-func repeated(v *eventView, details health.Details) {
+func repeated(v *eventView, details sourcehealth.Details) {
 	if count, err := strconv.Atoi(details.Count); err == nil {
 		v.Count = max(v.Count, count)
 	}
@@ -99,10 +99,10 @@ func repeated(v *eventView, details health.Details) {
 // observe takes from the reports how often the same went wrong. It resolves what was left open before a restart,
 // where the stream collects again and does not tell of it; or where the source is gone for good, because gone is true and
 // no report is its own.
-func (h *history) observe(reports []health.Report, gone bool, now time.Time) {
+func (h *history) observe(reports []sourcehealth.Report, gone bool, now time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	repeats := map[string]health.RepeatReport{}
+	repeats := map[string]sourcehealth.RepeatReport{}
 	for _, report := range reports {
 		maps.Copy(repeats, report.Repeats)
 		for _, stream := range report.Streams {
@@ -122,7 +122,7 @@ func (h *history) observe(reports []health.Report, gone bool, now time.Time) {
 			}
 		case collects(reports, v):
 			h.resolve(v, now, "over after a restart or reload")
-		case gone && !slices.ContainsFunc(reports, func(r health.Report) bool { return r.ID == v.ResourceIdentity.ID }):
+		case gone && !slices.ContainsFunc(reports, func(r sourcehealth.Report) bool { return r.ID == v.ResourceIdentity.ID }):
 			h.resolve(v, now, "the source is not in the configuration any more")
 		}
 	}
@@ -151,17 +151,17 @@ func (h *history) openDrops() []eventView {
 
 // collects says whether what an event is about collects: a stream, or where it names none, or one that is not in the
 // configuration any more, any of its source. What is of the whole source was judged by then.
-func collects(reports []health.Report, v *eventView) bool {
+func collects(reports []sourcehealth.Report, v *eventView) bool {
 	for _, report := range reports {
 		if report.ID != v.ResourceIdentity.ID {
 			continue
 		}
 		for _, stream := range report.Streams {
 			if stream.EventType == v.Details.EventType {
-				return stream.State == health.Collecting
+				return stream.State == sourcehealth.Collecting
 			}
 		}
-		return slices.ContainsFunc(report.Streams, func(s health.StreamReport) bool { return s.State == health.Collecting })
+		return slices.ContainsFunc(report.Streams, func(s sourcehealth.StreamReport) bool { return s.State == sourcehealth.Collecting })
 	}
 	return false
 }
@@ -276,7 +276,7 @@ func (h *history) counts() map[string]counts {
 	all := map[string]counts{}
 	for _, v := range h.open(func(*eventView) bool { return true }) {
 		of := all[v.ResourceIdentity.ID]
-		if v.SeverityLevel == health.SeverityError {
+		if v.SeverityLevel == sourcehealth.SeverityError {
 			of.OpenErrors++
 		} else {
 			of.OpenWarnings++

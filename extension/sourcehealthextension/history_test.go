@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/proofpointpod/otelcol/internal/health"
+	"github.com/proofpointpod/otelcol/internal/sourcehealth"
 )
 
 func TestEvents_areOpenUntilOneOfTheSameTrackerIsHealthy(t *testing.T) {
@@ -42,7 +42,7 @@ func TestEvents_areFiltered(t *testing.T) {
 	p.HealthEvent(warning("2", "storage"))
 	p.HealthEvent(good("3", "collection"))
 	other := warning("4", "storage")
-	other.ResourceIdentity = health.ResourceIdentity{ID: "proofpointpod/other", Name: "the other"}
+	other.ResourceIdentity = sourcehealth.ResourceIdentity{ID: "proofpointpod/other", Name: "the other"}
 	p.HealthEvent(other)
 	for query, want := range map[string][]string{
 		"":                                  {"4", "3", "2", "1"},
@@ -69,9 +69,9 @@ func TestEvents_thatRepeatRaiseACount(t *testing.T) {
 	p := startPage(t, host{}, nil)
 	last := time.Now().Add(time.Minute)
 	report := collecting(sourceID)
-	report.Streams[0].Repeats = map[string]health.RepeatReport{"1": {Count: 12, LastTime: last}}
-	report.Repeats = map[string]health.RepeatReport{"2": {Count: 3, LastTime: last}} // of the source as a whole
-	p.AddSource(sourceID, func() health.Report { return report })
+	report.Streams[0].Repeats = map[string]sourcehealth.RepeatReport{"1": {Count: 12, LastTime: last}}
+	report.Repeats = map[string]sourcehealth.RepeatReport{"2": {Count: 3, LastTime: last}} // of the source as a whole
+	p.AddSource(sourceID, func() sourcehealth.Report { return report })
 	p.HealthEvent(trouble("1", "collection"))
 	p.HealthEvent(warning("2", "token"))
 	waitFresh(p)
@@ -104,7 +104,7 @@ func TestHistory_isKeptAcrossRestarts(t *testing.T) {
 	t.Parallel()
 	stored := newMemoryStorage(t)
 	p := startPage(t, host{stored}, in)
-	p.AddSource(sourceID, func() health.Report { return collecting(sourceID) })
+	p.AddSource(sourceID, func() sourcehealth.Report { return collecting(sourceID) })
 	p.HealthEvent(trouble("1", "collection"))
 	p.HealthEvent(good("2", "collection"))
 	p.HealthEvent(warning("3", "storage"))
@@ -118,12 +118,12 @@ func TestHistory_isKeptAcrossRestarts(t *testing.T) {
 
 	// The source is there again, and the trouble is not over yet.
 	initialized := collecting(sourceID)
-	initialized.Streams[0].State = health.Initialized
-	p.AddSource(sourceID, func() health.Report { return initialized })
+	initialized.Streams[0].State = sourcehealth.Initialized
+	p.AddSource(sourceID, func() sourcehealth.Report { return initialized })
 	waitFresh(p)
 	assert.Equal(t, []string{"3"}, get[eventsAnswer](p, pathEvents+"?status=open").ids())
 	// It collects, and says nothing of it any more.
-	p.AddSource(sourceID, func() health.Report { return collecting(sourceID) })
+	p.AddSource(sourceID, func() sourcehealth.Report { return collecting(sourceID) })
 	waitFresh(p)
 	assert.Empty(t, get[eventsAnswer](p, pathEvents+"?status=open").ids())
 	all = get[eventsAnswer](p, pathEvents+"?status=resolved")
@@ -190,9 +190,9 @@ func TestHistory_whatIsOfTheSourceIsOverWhenAnyStreamCollects(t *testing.T) {
 		{Event: ofSource, State: stateOpen}, {Event: ofAnother, State: stateOpen}, {Event: ofRefused, State: stateOpen},
 	})
 	report := collecting(sourceID)
-	report.State = health.Error
-	report.Streams = append(report.Streams, health.StreamReport{EventType: "maillog", State: health.Error})
-	h.observe([]health.Report{report}, false, time.Now())
+	report.State = sourcehealth.Error
+	report.Streams = append(report.Streams, sourcehealth.StreamReport{EventType: "maillog", State: sourcehealth.Error})
+	h.observe([]sourcehealth.Report{report}, false, time.Now())
 	assert.Equal(t, []string{stateResolved, stateResolved, stateOpen},
 		[]string{h.events[0].State, h.events[1].State, h.events[2].State})
 }
@@ -306,8 +306,8 @@ func TestKeeper_writesOnlyWhatHasChanged(t *testing.T) {
 		repeat := func() {
 			count++
 			report := collecting(sourceID)
-			report.Repeats = map[string]health.RepeatReport{"w7": {Count: count, LastTime: time.Now()}}
-			h.observe([]health.Report{report}, false, time.Now())
+			report.Repeats = map[string]sourcehealth.RepeatReport{"w7": {Count: count, LastTime: time.Now()}}
+			h.observe([]sourcehealth.Report{report}, false, time.Now())
 		}
 		for range 360 { // an hour
 			repeat()

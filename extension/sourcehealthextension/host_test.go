@@ -25,7 +25,7 @@ import (
 	"go.uber.org/zap/zapcore"
 	zapobserver "go.uber.org/zap/zaptest/observer"
 
-	"github.com/proofpointpod/otelcol/internal/health"
+	"github.com/proofpointpod/otelcol/internal/sourcehealth"
 )
 
 var (
@@ -144,32 +144,32 @@ func (a eventsAnswer) ids() []string {
 }
 
 // collecting is a report of a source that is well.
-func collecting(id component.ID) health.Report {
-	return health.Report{
-		ID: id.String(), Name: id.String(), ClusterID: "example", State: health.Collecting,
-		Streams: []health.StreamReport{{EventType: "message", State: health.Collecting, Since: time.Now()}},
+func collecting(id component.ID) sourcehealth.Report {
+	return sourcehealth.Report{
+		ID: id.String(), Name: id.String(), ClusterID: "example", State: sourcehealth.Collecting,
+		Streams: []sourcehealth.StreamReport{{EventType: "message", State: sourcehealth.Collecting, Since: time.Now()}},
 	}
 }
 
 // trouble is an event that opens; good is one that resolves it.
-func trouble(eventID, tracker string) health.Event {
-	return health.Event{
+func trouble(eventID, tracker string) sourcehealth.Event {
+	return sourcehealth.Event{
 		EventID: eventID, EventTime: time.Now(), EventType: "Health-Change", EventName: "ThirdPartyConfigError",
-		SeverityLevel: "Error", Status: health.UnHealthy, Subsystem: "Collection",
-		ResourceIdentity: health.ResourceIdentity{ID: sourceID.String(), Name: "PoD", Type: sourceType},
-		Details:          health.Details{TrackerID: tracker, Error: "status_401", ErrorCode: "401", ErrorInfo: "check the token", EventType: "message"},
+		SeverityLevel: "Error", Status: sourcehealth.UnHealthy, Subsystem: "Collection",
+		ResourceIdentity: sourcehealth.ResourceIdentity{ID: sourceID.String(), Name: "PoD", Type: sourceType},
+		Details:          sourcehealth.Details{TrackerID: tracker, Error: "status_401", ErrorCode: "401", ErrorInfo: "check the token", EventType: "message"},
 	}
 }
 
-func warning(eventID, tracker string) health.Event {
+func warning(eventID, tracker string) sourcehealth.Event {
 	event := trouble(eventID, tracker)
 	event.EventName, event.SeverityLevel = "FirstPartyGenericError", "Warning"
 	return event
 }
 
-func good(eventID, tracker string) health.Event {
+func good(eventID, tracker string) sourcehealth.Event {
 	event := trouble(eventID, tracker)
-	event.Status = health.Healthy
+	event.Status = sourcehealth.Healthy
 	return event
 }
 

@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/proofpointpod/otelcol/internal/health"
+	"github.com/proofpointpod/otelcol/internal/sourcehealth"
 )
 
 // send opens a connection to the page and sends a text, which need not be a whole request. Nobody reads the answer.
@@ -95,7 +95,7 @@ func TestStream_unreadOnesAreClosedAndKeepNobodyOut(t *testing.T) {
 func TestPage_manyPeopleComeThroughAReverseProxy(t *testing.T) {
 	t.Parallel()
 	p := startPage(t, host{}, nil)
-	p.AddSource(sourceID, func() health.Report { return collecting(sourceID) })
+	p.AddSource(sourceID, func() sourcehealth.Report { return collecting(sourceID) })
 	target, err := url.Parse(p.url)
 	require.NoError(t, err)
 	proxy := httptest.NewServer(&httputil.ReverseProxy{FlushInterval: -1, Rewrite: func(r *httputil.ProxyRequest) {

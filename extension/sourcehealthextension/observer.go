@@ -11,7 +11,7 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componentstatus"
 
-	"github.com/proofpointpod/otelcol/internal/health"
+	"github.com/proofpointpod/otelcol/internal/sourcehealth"
 )
 
 const (
@@ -40,7 +40,7 @@ type collectorView struct {
 
 // sourceView is how one source is.
 type sourceView struct {
-	health.Report
+	sourcehealth.Report
 	Status string `json:"status"` // of the component: StatusOK, …; empty: not known
 	counts        // open health events
 	// SameName are the IDs of other sources that are called the same.
@@ -50,7 +50,7 @@ type sourceView struct {
 
 // streamView is how one stream is.
 type streamView struct {
-	health.StreamReport
+	sourcehealth.StreamReport
 	// The rates of the last 10 seconds; null: not known.
 	RecordsPerSecond rate `json:"recordsPerSecond"`
 	BytesPerSecond   rate `json:"bytesPerSecond"`
@@ -124,7 +124,7 @@ func (o *observer) ask(ctx, ended context.Context) (*sourcesView, error) {
 }
 
 // look asks the sources, and takes what follows for rates and history.
-func (o *observer) look(now time.Time) []health.Report {
+func (o *observer) look(now time.Time) []sourcehealth.Report {
 	reports := o.registry.reports()
 	seen := map[meterKey]bool{}
 	for _, report := range reports {
@@ -147,7 +147,7 @@ func (o *observer) look(now time.Time) []health.Report {
 }
 
 // view puts together what is known.
-func (o *observer) view(now time.Time, reports []health.Report) *sourcesView {
+func (o *observer) view(now time.Time, reports []sourcehealth.Report) *sourcesView {
 	list := o.components.list()
 	view := &sourcesView{
 		Time:       now,
@@ -161,7 +161,7 @@ func (o *observer) view(now time.Time, reports []health.Report) *sourcesView {
 	}
 	// Sources that have not introduced themselves: they are starting, or could not.
 	for _, c := range list {
-		if c.source != nil && !slices.ContainsFunc(reports, func(r health.Report) bool { return r.ID == c.ID }) {
+		if c.source != nil && !slices.ContainsFunc(reports, func(r sourcehealth.Report) bool { return r.ID == c.ID }) {
 			view.Sources = append(view.Sources, o.source(*c.source, list, cmp.Or(open[c.ID], countOf(c.status))))
 		}
 	}
@@ -180,7 +180,7 @@ func (o *observer) view(now time.Time, reports []health.Report) *sourcesView {
 	return view
 }
 
-func (o *observer) source(report health.Report, list []componentView, open counts) sourceView {
+func (o *observer) source(report sourcehealth.Report, list []componentView, open counts) sourceView {
 	source := sourceView{Report: report, counts: open, Streams: []streamView{}}
 	for _, c := range list {
 		if c.source != nil && c.ID == report.ID {

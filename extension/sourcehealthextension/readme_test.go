@@ -14,7 +14,7 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componentstatus"
 
-	"github.com/proofpointpod/otelcol/internal/health"
+	"github.com/proofpointpod/otelcol/internal/sourcehealth"
 )
 
 // What the API serves is in the README, key by key.
@@ -29,18 +29,18 @@ func TestReadme_namesEveryKeyOfTheAPI(t *testing.T) {
 
 	p := startPage(t, host{}, nil)
 	now, lag := time.Now(), 1.5
-	repeats := map[string]health.RepeatReport{"1": {Count: 2, LastTime: now}}
-	report := health.Report{
+	repeats := map[string]sourcehealth.RepeatReport{"1": {Count: 2, LastTime: now}}
+	report := sourcehealth.Report{
 		ID: "proofpointpod", Name: "PoD", Description: "all mail", Category: "mail", ClusterID: "example",
-		State: health.Error, Reached: health.Initialized, Errors: []string{"a"}, Repeats: repeats,
-		Streams: []health.StreamReport{{
-			EventType: "message", State: health.Error, Since: now, LastRecord: &now, LastSignOfLife: &now, LagSeconds: &lag,
-			Retry: &health.RetryReport{Deadline: &now}, Gaps: health.GapsReport{Oldest: &now, NextRead: &now}, PositionSaved: &now,
+		State: sourcehealth.Error, Reached: sourcehealth.Initialized, Errors: []string{"a"}, Repeats: repeats,
+		Streams: []sourcehealth.StreamReport{{
+			EventType: "message", State: sourcehealth.Error, Since: now, LastRecord: &now, LastSignOfLife: &now, LagSeconds: &lag,
+			Retry: &sourcehealth.RetryReport{Deadline: &now}, Gaps: sourcehealth.GapsReport{Oldest: &now, NextRead: &now}, PositionSaved: &now,
 			TokenExpires: &now, Errors: []string{"a"}, Repeats: repeats,
 		}},
 	}
-	p.AddSource(sourceID, func() health.Report { return report })
-	p.AddSource(component.MustNewIDWithName(sourceType, "other"), func() health.Report {
+	p.AddSource(sourceID, func() sourcehealth.Report { return report })
+	p.AddSource(component.MustNewIDWithName(sourceType, "other"), func() sourcehealth.Report {
 		other := report
 		other.ID = "proofpointpod/other"
 		return other

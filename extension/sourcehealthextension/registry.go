@@ -7,7 +7,7 @@ import (
 
 	"go.opentelemetry.io/collector/component"
 
-	"github.com/proofpointpod/otelcol/internal/health"
+	"github.com/proofpointpod/otelcol/internal/sourcehealth"
 )
 
 // registry holds the sources that were added, and what each of them said last. It is safe for concurrent use.
@@ -18,15 +18,15 @@ type registry struct {
 
 // entry is a source. Its fields but looking are guarded by the registry's lock.
 type entry struct {
-	look    func() health.Report // nil: removed
-	looking sync.WaitGroup       // calls of look under way
-	report  health.Report        // what it said last
-	looked  bool                 // it has said something
+	look    func() sourcehealth.Report // nil: removed
+	looking sync.WaitGroup             // calls of look under way
+	report  sourcehealth.Report        // what it said last
+	looked  bool                       // it has said something
 }
 
 func newRegistry() *registry { return &registry{entries: map[component.ID]*entry{}} }
 
-func (r *registry) add(id component.ID, look func() health.Report) {
+func (r *registry) add(id component.ID, look func() sourcehealth.Report) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.entries[id] = &entry{look: look}
@@ -46,10 +46,10 @@ func (r *registry) remove(id component.ID) {
 }
 
 // reports asks every source how it is, in the order of their IDs. One that was removed is Stopping.
-func (r *registry) reports() []health.Report {
+func (r *registry) reports() []sourcehealth.Report {
 	type asked struct {
 		*entry
-		look func() health.Report
+		look func() sourcehealth.Report
 	}
 	r.mu.Lock()
 	all := make([]asked, 0, len(r.entries))
@@ -74,7 +74,7 @@ func (r *registry) reports() []health.Report {
 
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	var reports []health.Report
+	var reports []sourcehealth.Report
 	for _, a := range all {
 		switch {
 		case !a.looked: // removed before it was ever asked
@@ -84,17 +84,17 @@ func (r *registry) reports() []health.Report {
 			reports = append(reports, a.report)
 		}
 	}
-	slices.SortFunc(reports, func(a, b health.Report) int { return strings.Compare(a.ID, b.ID) })
+	slices.SortFunc(reports, func(a, b sourcehealth.Report) int { return strings.Compare(a.ID, b.ID) })
 	return reports
 }
 
 // stopping is a report of a source that has been told to stop.
-func stopping(report health.Report) health.Report {
-	report.State, report.Reached, report.Errors = health.Stopping, "", nil
+func stopping(report sourcehealth.Report) sourcehealth.Report {
+	report.State, report.Reached, report.Errors = sourcehealth.Stopping, "", nil
 	report.Streams = slices.Clone(report.Streams)
 	for i := range report.Streams {
 		stream := &report.Streams[i]
-		stream.State, stream.Retry, stream.Errors = health.Stopping, nil, nil
+		stream.State, stream.Retry, stream.Errors = sourcehealth.Stopping, nil, nil
 	}
 	return report
 }

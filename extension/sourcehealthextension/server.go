@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/proofpointpod/otelcol/internal/health"
+	"github.com/proofpointpod/otelcol/internal/sourcehealth"
 )
 
 // The addresses of what is served beside the page and its parts.
@@ -84,8 +84,8 @@ func (s *handler) events(w http.ResponseWriter, r *http.Request) {
 // validQuery names what a filter can't be, so that a slip of the pen does not pass for an empty list.
 func validQuery(query url.Values) error {
 	allowed := map[string][]string{
-		"severity": {health.SeverityError, health.SeverityWarning, health.SeverityInfo},
-		"status":   {health.UnHealthy, health.Healthy, stateOpen, stateResolved},
+		"severity": {sourcehealth.SeverityError, sourcehealth.SeverityWarning, sourcehealth.SeverityInfo},
+		"status":   {sourcehealth.UnHealthy, sourcehealth.Healthy, stateOpen, stateResolved},
 		"name":     nil,
 		"source":   nil,
 	}

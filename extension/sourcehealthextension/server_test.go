@@ -23,7 +23,7 @@ import (
 	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/extension/extensioncapabilities"
 
-	"github.com/proofpointpod/otelcol/internal/health"
+	"github.com/proofpointpod/otelcol/internal/sourcehealth"
 )
 
 // parts are the addresses of the files of the page.
@@ -165,7 +165,7 @@ func TestAPI_escapesTexts(t *testing.T) {
 	p := startPage(t, host{}, nil)
 	report := collecting(sourceID)
 	report.Name = `</script><img src=x onerror=alert(1)>`
-	p.AddSource(sourceID, func() health.Report { return report })
+	p.AddSource(sourceID, func() sourcehealth.Report { return report })
 	answer, text := p.do(http.MethodGet, pathSources, nil)
 	assert.Equal(t, "application/json; charset=utf-8", answer.Header.Get("Content-Type"))
 	assert.NotContains(t, text, "<img")
@@ -239,7 +239,7 @@ func (l *listener) events() eventsAnswer {
 func TestStream_tellsOfEveryChange(t *testing.T) {
 	t.Parallel()
 	p := startPage(t, host{}, nil)
-	p.AddSource(sourceID, func() health.Report { return collecting(sourceID) })
+	p.AddSource(sourceID, func() sourcehealth.Report { return collecting(sourceID) })
 	p.HealthEvent(trouble("1", "collection"))
 	l := p.listen()
 	assert.Equal(t, "text/event-stream", l.answer.Header.Get("Content-Type"))

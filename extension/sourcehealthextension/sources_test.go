@@ -15,14 +15,14 @@ import (
 	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
-	"github.com/proofpointpod/otelcol/internal/health"
+	"github.com/proofpointpod/otelcol/internal/sourcehealth"
 )
 
 func TestSources_tellHowASourceIs(t *testing.T) {
 	p := startPage(t, host{}, nil)
 	report := collecting(sourceID)
 	report.Name, report.Description, report.Category = "PoD", "all mail", "mail/pod"
-	p.AddSource(sourceID, func() health.Report { return report })
+	p.AddSource(sourceID, func() sourcehealth.Report { return report })
 	p.report(component.KindReceiver, sourceID, componentstatus.NewEvent(componentstatus.StatusOK))
 	p.HealthEvent(trouble("1", "collection"))
 	p.HealthEvent(warning("2", "storage"))
@@ -45,9 +45,9 @@ func TestSources_tellHowASourceIs(t *testing.T) {
 func TestSources_tellWhatIsDocumented(t *testing.T) {
 	p := startPage(t, host{}, nil)
 	report := collecting(sourceID)
-	report.Repeats = map[string]health.RepeatReport{"1": {Count: 1}}
-	report.Streams[0].Repeats = map[string]health.RepeatReport{"2": {Count: 1}}
-	p.AddSource(sourceID, func() health.Report { return report })
+	report.Repeats = map[string]sourcehealth.RepeatReport{"1": {Count: 1}}
+	report.Streams[0].Repeats = map[string]sourcehealth.RepeatReport{"2": {Count: 1}}
+	p.AddSource(sourceID, func() sourcehealth.Report { return report })
 	_, text := p.do(http.MethodGet, pathSources, nil)
 	assert.Contains(t, text, `"plot":{"stepSeconds":10,`, "there is no point yet, so it has no end")
 	assert.NotContains(t, text, "epeats")
@@ -62,7 +62,7 @@ func TestSources_withOneNameArePointedOut(t *testing.T) {
 		if id != third {
 			report.Name = "PoD"
 		}
-		p.AddSource(id, func() health.Report { return report })
+		p.AddSource(id, func() sourcehealth.Report { return report })
 	}
 	all := get[sourcesAnswer](p, pathSources)
 	require.Len(t, all.Sources, 3)
@@ -145,7 +145,7 @@ func TestRemoveSource_endsTheLooks(t *testing.T) {
 		r := newRegistry()
 		var removed atomic.Bool
 		looking, goOn := make(chan struct{}), make(chan struct{})
-		r.add(sourceID, func() health.Report {
+		r.add(sourceID, func() sourcehealth.Report {
 			looking <- struct{}{}
 			<-goOn
 			assert.False(t, removed.Load())
@@ -164,15 +164,15 @@ func TestRemoveSource_endsTheLooks(t *testing.T) {
 		assert.True(t, removed.Load())
 		reports := r.reports()
 		require.Len(t, reports, 1)
-		assert.Equal(t, health.Stopping, reports[0].State)
-		assert.Equal(t, health.Stopping, reports[0].Streams[0].State)
+		assert.Equal(t, sourcehealth.Stopping, reports[0].State)
+		assert.Equal(t, sourcehealth.Stopping, reports[0].Streams[0].State)
 	})
 }
 
 func TestAddSource_takesThePlaceOfTheOneBefore(t *testing.T) {
 	r := newRegistry()
-	r.add(sourceID, func() health.Report { return health.Report{ID: sourceID.String(), Name: "old"} })
-	r.add(sourceID, func() health.Report { return health.Report{ID: sourceID.String(), Name: "new"} })
+	r.add(sourceID, func() sourcehealth.Report { return sourcehealth.Report{ID: sourceID.String(), Name: "old"} })
+	r.add(sourceID, func() sourcehealth.Report { return sourcehealth.Report{ID: sourceID.String(), Name: "new"} })
 	reports := r.reports()
 	require.Len(t, reports, 1)
 	assert.Equal(t, "new", reports[0].Name)
@@ -182,7 +182,7 @@ func TestAddSource_takesThePlaceOfTheOneBefore(t *testing.T) {
 func TestWatcher_waitsForNobody(t *testing.T) {
 	p := startPage(t, host{}, nil)
 	held, looking := make(chan struct{}), make(chan struct{}, 1)
-	p.AddSource(sourceID, func() health.Report {
+	p.AddSource(sourceID, func() sourcehealth.Report {
 		select {
 		case looking <- struct{}{}:
 		default:
@@ -222,7 +222,7 @@ func TestObserver_measuresAnHour(t *testing.T) {
 		r := newRegistry()
 		began := time.Now()
 		// 5 records and 500 bytes a second, from the beginning.
-		r.add(sourceID, func() health.Report {
+		r.add(sourceID, func() sourcehealth.Report {
 			report := collecting(sourceID)
 			report.Streams[0].Records = int64(time.Since(began).Seconds()) * 5
 			report.Streams[0].Bytes = report.Streams[0].Records * 100
@@ -250,7 +250,7 @@ func TestObserver_looksOnceForAllWhoAsk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRegistry()
 		looks := 0
-		r.add(sourceID, func() health.Report { looks++; return collecting(sourceID) })
+		r.add(sourceID, func() sourcehealth.Report { looks++; return collecting(sourceID) })
 		o := newObserver(r, newComponents(), newHistory(10), component.BuildInfo{})
 		go o.run(t.Context())
 		for range 10 {

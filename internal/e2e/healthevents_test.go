@@ -9,9 +9,9 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/plog"
 
-	"github.com/proofpointpod/otelcol/internal/health"
 	"github.com/proofpointpod/otelcol/internal/podlog"
 	"github.com/proofpointpod/otelcol/internal/podsim"
+	"github.com/proofpointpod/otelcol/internal/sourcehealth"
 )
 
 // A token that was refused is told down the pipeline, beside the records, and that it is over is told by the next process.
@@ -33,7 +33,7 @@ func TestHealthEvents_areLogRecordsForTheBackend(t *testing.T) {
 	collector.stop()
 
 	var records []received
-	var events []health.Event
+	var events []sourcehealth.Event
 	var levels []plog.SeverityNumber
 	for _, r := range written.read() {
 		name, is := r.resource["proofpointpod.health_event"]
@@ -41,7 +41,7 @@ func TestHealthEvents_areLogRecordsForTheBackend(t *testing.T) {
 			records = append(records, r)
 			continue
 		}
-		var event health.Event
+		var event sourcehealth.Event
 		require.NoError(t, json.Unmarshal([]byte(r.record.Body().Str()), &event))
 		assert.Equal(t, event.EventName, name)
 		assert.Equal(t, "proofpointpod.health_event", r.record.EventName())
@@ -55,7 +55,7 @@ func TestHealthEvents_areLogRecordsForTheBackend(t *testing.T) {
 	assert.Equal(t, []plog.SeverityNumber{plog.SeverityNumberError, plog.SeverityNumberInfo}, levels)
 	assert.Equal(t, "ThirdPartyConfigError", events[0].EventName)
 	assert.Equal(t, "401", events[0].Details.ErrorCode)
-	assert.Equal(t, health.Healthy, events[1].Status)
+	assert.Equal(t, sourcehealth.Healthy, events[1].Status)
 	assert.Equal(t, "Collecting", events[1].EventName)
 	assert.Equal(t, events[0].Details.TrackerID, events[1].Details.TrackerID)
 }

@@ -18,9 +18,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/proofpointpod/otelcol/internal/health"
 	"github.com/proofpointpod/otelcol/internal/podlog"
 	"github.com/proofpointpod/otelcol/internal/podsim"
+	"github.com/proofpointpod/otelcol/internal/sourcehealth"
 )
 
 // What README.md tells a user to type or to paste is tried here as it stands there. A command, or a block of another
@@ -123,7 +123,7 @@ func TestReadme_hasNoBlockThatIsNotTried(t *testing.T) {
 		case "json": // a health event: what it shows is there
 			event := json.NewDecoder(strings.NewReader(b.text))
 			event.DisallowUnknownFields()
-			assert.NoError(t, event.Decode(&health.Event{}))
+			assert.NoError(t, event.Decode(&sourcehealth.Event{}))
 		default:
 			assert.Fail(t, "nobody tries a block of "+b.language, b.text)
 		}

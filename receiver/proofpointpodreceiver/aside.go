@@ -6,8 +6,8 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/proofpointpod/otelcol/internal/health"
 	"github.com/proofpointpod/otelcol/internal/record"
+	"github.com/proofpointpod/otelcol/internal/status"
 )
 
 const (
@@ -152,7 +152,7 @@ func (d *delivery) scheduleAside(refusal error, acceptances uint64) error {
 	wait := asideWait
 	if refusal != nil && d.acceptances == acceptances && !d.isAnyProven() {
 		var err error
-		if wait, err = d.refused(health.PipelineRefusesAll(refusal), len(d.aside.records)); err != nil {
+		if wait, err = d.refused(status.PipelineRefusesAll(refusal), len(d.aside.records)); err != nil {
 			return err
 		}
 	}
@@ -181,7 +181,7 @@ func (d *delivery) reject(rejected []asideRecord) {
 		if len(names) < namedRecords {
 			names = append(names, name)
 		}
-		d.health.Lost(health.PipelineRejects(name, one.refusal))
+		d.health.Lost(status.PipelineRejects(name, one.refusal))
 		one.owner.rejected(one.record)
 	}
 	d.metrics.refused(len(rejected))

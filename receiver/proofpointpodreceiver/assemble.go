@@ -10,10 +10,10 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.uber.org/zap"
 
-	"github.com/proofpointpod/otelcol/internal/health"
 	"github.com/proofpointpod/otelcol/internal/podlog"
 	"github.com/proofpointpod/otelcol/internal/position"
 	"github.com/proofpointpod/otelcol/internal/record"
+	"github.com/proofpointpod/otelcol/internal/status"
 	"github.com/proofpointpod/otelcol/receiver/proofpointpodreceiver/internal/metadata"
 )
 
@@ -68,7 +68,7 @@ type assembly struct {
 	eventType podlog.EventType
 	position  *position.Position
 	gaps      *gapReporter
-	health    *health.Stream
+	health    *status.Stream
 	metrics   *streamMetrics
 	logger    *zap.Logger
 }

@@ -15,7 +15,7 @@ import (
 	"go.opentelemetry.io/collector/config/configopaque"
 	"golang.org/x/sync/singleflight"
 
-	"github.com/proofpointpod/otelcol/internal/health"
+	"github.com/proofpointpod/otelcol/internal/status"
 )
 
 // credentials gives the headers that authenticate a handshake. Safe for concurrent use.
@@ -24,19 +24,19 @@ type credentials struct {
 	// then. No header at all: the authenticator has no token, yet.
 	ask func(ctx context.Context) (http.Header, error)
 	// origin is where the token comes from. If it renews, it is an authenticator.
-	origin health.Origin
+	origin status.Origin
 }
 
 // fixedToken are the credentials of a token that the configuration holds under a key. note is told when it expires.
 func fixedToken(key string, secret configopaque.String, note noteExpiry) *credentials {
 	header := http.Header{"Authorization": {"Bearer " + string(secret)}}
-	origin := health.FromConfig(key)
+	origin := status.FromConfig(key)
 	note(origin, tokenExpiry(header))
 	return &credentials{ask: func(context.Context) (http.Header, error) { return header, nil }, origin: origin}
 }
 
 // noteExpiry is told when a token expires; zero: it does not say.
-type noteExpiry func(from health.Origin, expires time.Time)
+type noteExpiry func(from status.Origin, expires time.Time)
 
 // newCredentials takes the token from the configuration, or asks the extension that auth names. note is told when the
 // token expires, each time that one is had.
@@ -61,7 +61,7 @@ func newCredentials(ctx context.Context, config *Config, host component.Host, no
 	if err != nil {
 		return nil, err
 	}
-	origin := health.FromExtension(auth.AuthenticatorID.String())
+	origin := status.FromExtension(auth.AuthenticatorID.String())
 	asked := *endpoint
 	asked.Scheme = strings.Replace(asked.Scheme, "ws", "http", 1)
 	var questions singleflight.Group

@@ -10,8 +10,8 @@ import (
 	"go.opentelemetry.io/collector/receiver/receiverhelper"
 	"go.uber.org/zap"
 
-	"github.com/proofpointpod/otelcol/internal/health"
 	"github.com/proofpointpod/otelcol/internal/record"
+	"github.com/proofpointpod/otelcol/internal/status"
 )
 
 // dataFormat is how the collector's own telemetry calls what was received.
@@ -52,7 +52,7 @@ type delivery struct {
 	// maxBytes is the largest size of a batch of several records.
 	maxBytes int
 	obs      *receiverhelper.ObsReport
-	health   *health.Stream
+	health   *status.Stream
 	metrics  *streamMetrics
 	flow     *flow
 	logger   *zap.Logger
@@ -130,7 +130,7 @@ func (d *delivery) deliverAll(records []record.Record, owner recordOwner) (undel
 		if len(records) == 0 && r.accepted {
 			return undelivered{}, nil
 		}
-		wait, err := d.refused(health.PipelineRefusesAll(r.refusal), len(r.suspects)+len(r.untested))
+		wait, err := d.refused(status.PipelineRefusesAll(r.refusal), len(r.suspects)+len(r.untested))
 		if err != nil {
 			return undelivered{records: records}, err
 		}

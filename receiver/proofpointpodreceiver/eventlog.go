@@ -12,7 +12,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
 
-	"github.com/proofpointpod/otelcol/internal/health"
+	"github.com/proofpointpod/otelcol/internal/sourcehealth"
 	"github.com/proofpointpod/otelcol/receiver/proofpointpodreceiver/internal/metadata"
 )
 
@@ -45,7 +45,7 @@ type eventLog struct {
 	stop  context.Context //nolint:containedctx // ended: hurry
 	abort context.Context //nolint:containedctx // ended: return at once
 
-	events chan health.Event
+	events chan sourcehealth.Event
 	finish chan struct{} // closed: send what is there, and end
 	done   chan struct{} // closed when run has returned
 }
@@ -65,14 +65,14 @@ func newEventLog(set *streamSettings, resource pcommon.Map) *eventLog {
 		logger:   s.settings.Logger,
 		stop:     set.stop,
 		abort:    set.abort,
-		events:   make(chan health.Event, maxWaitingEvents),
+		events:   make(chan sourcehealth.Event, maxWaitingEvents),
 		finish:   make(chan struct{}),
 		done:     make(chan struct{}),
 	}
 }
 
 // take takes an event, and returns at once. It is for one goroutine.
-func (l *eventLog) take(event health.Event) {
+func (l *eventLog) take(event sourcehealth.Event) {
 	select {
 	case l.events <- event:
 	default:
@@ -109,7 +109,7 @@ func (l *eventLog) run() {
 }
 
 // send hands on one event until it is accepted, or given up; the end of the shutdown gives up all that wait, too.
-func (l *eventLog) send(event health.Event) {
+func (l *eventLog) send(event sourcehealth.Event) {
 	for {
 		err := l.offer(event)
 		if err == nil {
@@ -137,7 +137,7 @@ func (l *eventLog) send(event health.Event) {
 }
 
 // offer makes one attempt.
-func (l *eventLog) offer(event health.Event) error {
+func (l *eventLog) offer(event sourcehealth.Event) error {
 	if l.abort.Err() != nil {
 		return errAborted
 	}
@@ -166,7 +166,7 @@ func (l *eventLog) drop(count int, why error) {
 }
 
 // logs is an event as a log record: the event's JSON as body, and no attributes.
-func (l *eventLog) logs(event health.Event) plog.Logs {
+func (l *eventLog) logs(event sourcehealth.Event) plog.Logs {
 	logs := plog.NewLogs()
 	resource := logs.ResourceLogs().AppendEmpty()
 	l.resource.CopyTo(resource.Resource().Attributes())
@@ -187,13 +187,13 @@ func (l *eventLog) logs(event health.Event) plog.Logs {
 }
 
 // severityOf is that of the log record: what resolves is information, however severe it was.
-func severityOf(event health.Event) (plog.SeverityNumber, string) {
+func severityOf(event sourcehealth.Event) (plog.SeverityNumber, string) {
 	switch {
-	case event.Status == health.Healthy:
-		return plog.SeverityNumberInfo, health.SeverityInfo
-	case event.SeverityLevel == health.SeverityError:
-		return plog.SeverityNumberError, health.SeverityError
+	case event.Status == sourcehealth.Healthy:
+		return plog.SeverityNumberInfo, sourcehealth.SeverityInfo
+	case event.SeverityLevel == sourcehealth.SeverityError:
+		return plog.SeverityNumberError, sourcehealth.SeverityError
 	default:
-		return plog.SeverityNumberWarn, health.SeverityWarning
+		return plog.SeverityNumberWarn, sourcehealth.SeverityWarning
 	}
 }

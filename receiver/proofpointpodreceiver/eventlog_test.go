@@ -11,16 +11,16 @@ import (
 	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/pdata/plog"
 
-	"github.com/proofpointpod/otelcol/internal/health"
 	"github.com/proofpointpod/otelcol/internal/podlog"
 	"github.com/proofpointpod/otelcol/internal/podsim"
+	"github.com/proofpointpod/otelcol/internal/sourcehealth"
 )
 
 const metricEventsDropped = "otelcol_proofpointpod_receiver_health_events_dropped"
 
 // sentEvent is a health event as the pipeline got it.
 type sentEvent struct {
-	health.Event
+	sourcehealth.Event
 	resource map[string]any
 	record   plog.LogRecord
 }
@@ -182,7 +182,7 @@ func TestEventLog_aPipelineThatHoldsAnEventForGood(t *testing.T) {
 	}, func(s *scenario) {
 		s.state("Collecting")
 		for range 5 {
-			s.source.eventLog.take(health.Event{})
+			s.source.eventLog.take(sourcehealth.Event{})
 		}
 		assert.LessOrEqual(t, s.stops(s.t.Context()), 11*time.Second)
 		assert.Equal(t, map[string]float64{"": 6}, s.dropped())
@@ -198,7 +198,7 @@ func TestEventLog_outagesDoNotAddUp(t *testing.T) {
 		s.elapse(time.Minute)
 		for range 3 {
 			s.sink.answers(refuse)
-			s.source.eventLog.take(health.Event{})
+			s.source.eventLog.take(sourcehealth.Event{})
 			s.elapse(80 * time.Minute)
 			s.sink.answers(nil)
 			s.elapse(2 * time.Minute)
@@ -281,7 +281,7 @@ func TestEventLog_isBounded(t *testing.T) {
 	}, func(s *scenario) {
 		s.state("Collecting")
 		for range maxWaitingEvents + 10 {
-			s.source.eventLog.take(health.Event{})
+			s.source.eventLog.take(sourcehealth.Event{})
 		}
 		assert.Equal(t, map[string]float64{"": 10}, s.dropped())
 	})

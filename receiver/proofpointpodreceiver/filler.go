@@ -11,9 +11,10 @@ import (
 	"go.opentelemetry.io/collector/config/configretry"
 	"go.uber.org/zap"
 
-	"github.com/proofpointpod/otelcol/internal/health"
 	"github.com/proofpointpod/otelcol/internal/podlog"
 	"github.com/proofpointpod/otelcol/internal/position"
+	"github.com/proofpointpod/otelcol/internal/sourcehealth"
+	"github.com/proofpointpod/otelcol/internal/status"
 )
 
 // fillerPoll is how often a filler with a token of its own looks for a window to read.
@@ -44,7 +45,7 @@ type filler struct {
 	intake      *intake
 	position    *position.Position
 	gaps        *gapReporter
-	health      *health.Stream
+	health      *status.Stream
 	metrics     *streamMetrics
 	logger      *zap.Logger
 	clock       *clock
@@ -374,9 +375,9 @@ func (f *filler) extend(w position.Window, limit time.Duration) {
 
 // needSecondToken reports that the one token is not enough.
 func (f *filler) needSecondToken(reason string) {
-	fault := health.SecondTokenNeeded(reason)
+	fault := status.SecondTokenNeeded(reason)
 	f.logger.Error("gaps can't be filled", zap.String("error", fault.Message))
-	f.health.Trouble(health.BackfillTrouble, fault)
+	f.health.Trouble(status.BackfillTrouble, fault)
 }
 
 // setLosing notes whether pauses lose records.
@@ -396,7 +397,7 @@ func (f *filler) setLosing(losing bool) {
 // clearTrouble notes that gaps are filled, if nothing is left that a second token would be needed for.
 func (f *filler) clearTrouble() {
 	if len(f.hopeless) == 0 && !f.losing {
-		f.health.Clear(health.BackfillTrouble)
+		f.health.Clear(status.BackfillTrouble)
 	}
 }
 
@@ -405,13 +406,13 @@ func (f *filler) failed(err error) {
 	if f.stop.Err() != nil {
 		return
 	}
-	fault, retryAfter := faultOf(err, f.credentials.origin, health.OfArchive)
-	if f.ownToken && fault.Type == health.ThirdPartyConfig && fault.NewTokenHelps {
+	fault, retryAfter := faultOf(err, f.credentials.origin, status.OfArchive)
+	if f.ownToken && fault.Type == sourcehealth.ThirdPartyConfig && fault.NewTokenHelps {
 		f.refused = true
-		fault = health.FillFails(fault)
+		fault = status.FillFails(fault)
 		fault.Outlook = "It is not tried again: correct backfill.api_secret, and restart or reload the collector. Live records keep coming"
 		f.logger.Error("gaps can't be filled", zap.String("error", fault.Text()))
-		f.health.Trouble(health.BackfillTrouble, fault)
+		f.health.Trouble(status.BackfillTrouble, fault)
 		return
 	}
 	if !f.ownToken && f.outage.attempts >= soonAgain {
@@ -420,7 +421,7 @@ func (f *filler) failed(err error) {
 	wait := f.wait(retryAfter)
 	if f.outage.attempts > 1 {
 		// A single failure is usual, and not worth an alarm.
-		f.health.Trouble(health.BackfillTrouble, health.FillFails(fault))
+		f.health.Trouble(status.BackfillTrouble, status.FillFails(fault))
 	}
 	f.logger.Warn("the archive was not read to the end; trying again",
 		zap.String("error", fault.Message), zap.Int("attempt", f.outage.attempts),

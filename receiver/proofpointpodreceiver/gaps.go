@@ -6,8 +6,9 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/proofpointpod/otelcol/internal/health"
 	"github.com/proofpointpod/otelcol/internal/position"
+	"github.com/proofpointpod/otelcol/internal/sourcehealth"
+	"github.com/proofpointpod/otelcol/internal/status"
 )
 
 // maxReported is how many gaps are reported one by one. More that come to light at once are reported as one.
@@ -17,7 +18,7 @@ const maxReported = 10
 // keeper call it.
 type gapReporter struct {
 	position *position.Position
-	health   *health.Stream
+	health   *status.Stream
 	metrics  *streamMetrics
 	logger   *zap.Logger
 	clock    *clock
@@ -45,14 +46,14 @@ func (g *gapReporter) expire() bool {
 	gone := g.position.Unrecoverable(g.clock.now())
 	switch n := len(gone.Gaps); {
 	case n > maxReported:
-		g.lost(health.UnrecoverableGaps(n, gone.Gaps[0].From, gone.Gaps[n-1].To), n)
+		g.lost(status.UnrecoverableGaps(n, gone.Gaps[0].From, gone.Gaps[n-1].To), n)
 	default:
 		for _, gap := range gone.Gaps {
-			g.lost(health.Unrecoverable(gap.From, gap.To), 1, zap.Time("from", gap.From), zap.Time("to", gap.To))
+			g.lost(status.Unrecoverable(gap.From, gap.To), 1, zap.Time("from", gap.From), zap.Time("to", gap.To))
 		}
 	}
 	if gone.Records > 0 {
-		g.lost(health.UnrecoverableRecords(gone.Records), 1, zap.Int("records", gone.Records))
+		g.lost(status.UnrecoverableRecords(gone.Records), 1, zap.Int("records", gone.Records))
 	}
 	if len(gone.Gaps) > 0 {
 		g.show()
@@ -61,7 +62,7 @@ func (g *gapReporter) expire() bool {
 }
 
 // lost reports so many gaps that can't be filled.
-func (g *gapReporter) lost(fault health.Fault, count int, fields ...zap.Field) {
+func (g *gapReporter) lost(fault sourcehealth.Fault, count int, fields ...zap.Field) {
 	g.logger.Error("gap unrecoverable", append(fields, zap.String("error", fault.Message))...)
 	g.health.Lost(fault)
 	g.metrics.unrecoverable(count)

@@ -9,10 +9,10 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component/componentstatus"
 
-	"github.com/proofpointpod/otelcol/internal/health"
 	"github.com/proofpointpod/otelcol/internal/podlog"
 	"github.com/proofpointpod/otelcol/internal/podsim"
 	"github.com/proofpointpod/otelcol/internal/position"
+	"github.com/proofpointpod/otelcol/internal/status"
 )
 
 const metricUnrecoverable = "otelcol_proofpointpod_receiver_gaps_unrecoverable"
@@ -77,7 +77,7 @@ func TestGaps_manyThatAreTooOldAreReportedAsOne(t *testing.T) {
 
 // The stream, its filler and its keeper report at once. What is reported last has to be how it is then.
 func TestGaps_theNewestIsReportedLast(t *testing.T) {
-	source := health.NewSource([]podlog.EventType{podlog.Message}, func(*componentstatus.Event) {})
+	source := status.NewSource([]podlog.EventType{podlog.Message}, func(*componentstatus.Event) {})
 	stream := source.Stream(podlog.Message)
 	where := position.New(position.Options{ServerMemory: time.Hour, MaxEntries: 1024})
 	gaps := &gapReporter{position: where, health: stream}

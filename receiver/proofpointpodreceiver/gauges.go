@@ -9,13 +9,13 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
-	"github.com/proofpointpod/otelcol/internal/health"
+	"github.com/proofpointpod/otelcol/internal/status"
 	"github.com/proofpointpod/otelcol/receiver/proofpointpodreceiver/internal/metadata"
 )
 
 // observe registers the gauges of a source and of all its streams.
 func observe(
-	builder *metadata.TelemetryBuilder, id component.ID, source *health.Source, c *clock, streams []*streamMetrics,
+	builder *metadata.TelemetryBuilder, id component.ID, source *status.Source, c *clock, streams []*streamMetrics,
 ) error {
 	receiver := receiverLabel(id)
 	return errors.Join(
@@ -26,7 +26,7 @@ func observe(
 			return nil
 		}),
 		builder.RegisterProofpointpodReceiverTokenExpiryCallback(func(_ context.Context, o metric.Float64Observer) error {
-			for _, token := range health.Tokens() {
+			for _, token := range status.Tokens() {
 				if at := source.TokenExpiry(token); !at.IsZero() {
 					o.Observe(at.Sub(c.now()).Seconds(), metric.WithAttributes(receiver, attribute.String(attrSession, string(token))))
 				}

@@ -18,8 +18,8 @@ import (
 	"go.opentelemetry.io/collector/consumer/consumertest"
 	"go.opentelemetry.io/collector/receiver/receivertest"
 
-	"github.com/proofpointpod/otelcol/internal/health"
 	"github.com/proofpointpod/otelcol/internal/podlog"
+	"github.com/proofpointpod/otelcol/internal/status"
 	"github.com/proofpointpod/otelcol/receiver/proofpointpodreceiver/internal/metadata"
 )
 
@@ -47,7 +47,7 @@ func newHotPath(tb testing.TB, t podlog.EventType, change func(*Config)) *hotPat
 	created, err := NewFactory().CreateLogs(tb.Context(), receivertest.NewNopSettings(metadata.Type), config, consumertest.NewNop())
 	require.NoError(tb, err)
 	s := created.(*source)
-	s.health = health.NewSource(config.SupportedEvents, func(*componentstatus.Event) {})
+	s.health = status.NewSource(config.SupportedEvents, func(*componentstatus.Event) {})
 	set := &streamSettings{source: s, clock: &clock{}, flow: newFlow(), stop: context.Background(), abort: context.Background()}
 	parts, err := newStream(set, t, componenttest.NewNopHost())
 	require.NoError(tb, err)

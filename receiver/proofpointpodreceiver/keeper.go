@@ -9,8 +9,8 @@ import (
 	"go.opentelemetry.io/collector/extension/xextension/storage"
 	"go.uber.org/zap"
 
-	"github.com/proofpointpod/otelcol/internal/health"
 	"github.com/proofpointpod/otelcol/internal/position"
+	"github.com/proofpointpod/otelcol/internal/status"
 )
 
 const (
@@ -31,7 +31,7 @@ type keeper struct {
 	owner position.Owner
 	// open opens the stream's client; nil: there is no storage, and the position lives in memory.
 	open    func(context.Context) (storage.Client, error)
-	health  *health.Stream
+	health  *status.Stream
 	metrics *streamMetrics
 	logger  *zap.Logger
 	clock   *clock
@@ -196,15 +196,15 @@ func (k *keeper) settle(err error) {
 	if err == nil {
 		if k.failing {
 			k.failing = false
-			k.health.Clear(health.StorageTrouble)
+			k.health.Clear(status.StorageTrouble)
 			k.logger.Info("the storage works again")
 		}
 		return
 	}
 	k.metrics.saveFailures(1)
 	k.retryAt = time.Now().Add(storageRetry)
-	fault := health.StorageFails(err)
-	k.health.Trouble(health.StorageTrouble, fault)
+	fault := status.StorageFails(err)
+	k.health.Trouble(status.StorageTrouble, fault)
 	if k.failing {
 		return
 	}

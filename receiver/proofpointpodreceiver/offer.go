@@ -9,8 +9,9 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.uber.org/zap"
 
-	"github.com/proofpointpod/otelcol/internal/health"
 	"github.com/proofpointpod/otelcol/internal/record"
+	"github.com/proofpointpod/otelcol/internal/sourcehealth"
+	"github.com/proofpointpod/otelcol/internal/status"
 )
 
 const (
@@ -67,7 +68,7 @@ func (d *delivery) offerWithRetry(ctx context.Context, logs plog.Logs, records [
 		if isUnanswered(err) {
 			return err
 		}
-		wait, err := d.refused(health.PipelineRefuses(err), len(records))
+		wait, err := d.refused(status.PipelineRefuses(err), len(records))
 		if err == nil {
 			err = d.pause(wait)
 		}
@@ -137,7 +138,7 @@ func (d *delivery) await(waiting int) error {
 			return errHeldTooLong
 		case <-blocked.C:
 		}
-		fault := health.PipelineBlocks(time.Since(started).Round(time.Second))
+		fault := status.PipelineBlocks(time.Since(started).Round(time.Second))
 		if _, err := d.refused(fault, waiting); err != nil {
 			return err
 		}
@@ -207,7 +208,7 @@ func (d *delivery) withdrawn() {
 }
 
 // refused counts one refusal, reports it, and returns how long to wait before the next attempt, or errGaveUp.
-func (d *delivery) refused(fault health.Fault, count int) (time.Duration, error) {
+func (d *delivery) refused(fault sourcehealth.Fault, count int) (time.Duration, error) {
 	wait, giveUp := d.outage.failed(time.Now(), 0)
 	d.faulty = true
 	if giveUp {
@@ -218,7 +219,7 @@ func (d *delivery) refused(fault health.Fault, count int) (time.Duration, error)
 		return 0, errGaveUp
 	}
 	if d.isBackground {
-		d.health.Trouble(health.BackfillTrouble, health.FillFails(fault))
+		d.health.Trouble(status.BackfillTrouble, status.FillFails(fault))
 	} else {
 		d.health.Failing(fault, d.outage.attempts, d.outage.deadline())
 	}
@@ -263,12 +264,12 @@ func (d *delivery) accepted() {
 	}
 	d.faulty = false
 	if d.isBackground {
-		d.health.Clear(health.BackfillTrouble)
+		d.health.Clear(status.BackfillTrouble)
 		return
 	}
 	d.health.PipelineWell()
 	if d.collecting {
-		d.health.Is(health.Collecting)
+		d.health.Is(sourcehealth.Collecting)
 		d.logger.Info("the pipeline accepts records again")
 	}
 }

@@ -8,14 +8,15 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/proofpointpod/otelcol/internal/health"
 	"github.com/proofpointpod/otelcol/internal/podlog"
+	"github.com/proofpointpod/otelcol/internal/sourcehealth"
+	"github.com/proofpointpod/otelcol/internal/status"
 )
 
 // recover waits until it makes sense to try again after err. It returns false if it never does, or if the source
 // stops.
 func (s *stream) recover(err error, auth http.Header) bool {
-	fault, retryAfter := faultOf(err, s.credentials.origin, health.Of)
+	fault, retryAfter := faultOf(err, s.credentials.origin, status.Of)
 	s.failing = true
 	lost := sessionLost(err)
 	if lost {
@@ -23,7 +24,7 @@ func (s *stream) recover(err error, auth http.Header) bool {
 	} else {
 		s.metrics.connectFailed(fault.Label)
 	}
-	if fault.Type == health.ThirdPartyConfig {
+	if fault.Type == sourcehealth.ThirdPartyConfig {
 		if fault.NewTokenHelps && s.credentials.origin.Renews() {
 			return s.awaitNewToken(fault, auth)
 		}
@@ -60,7 +61,7 @@ const (
 )
 
 // habit says so if sessions end each time when nothing has come for the same time.
-func (s *stream) habit(err error, fault health.Fault) health.Fault {
+func (s *stream) habit(err error, fault sourcehealth.Fault) sourcehealth.Fault {
 	var ended *podlog.Error
 	if !errors.As(err, &ended) {
 		return fault
@@ -70,7 +71,7 @@ func (s *stream) habit(err error, fault health.Fault) health.Fault {
 	if s.quiet < leastQuiet || (s.quiet-before).Abs() > sameQuiet {
 		return fault
 	}
-	return health.EndsWhenQuiet(fault, s.quiet)
+	return status.EndsWhenQuiet(fault, s.quiet)
 }
 
 // gaveUp says why there is no other attempt, and what makes one.
@@ -93,22 +94,22 @@ func sessionLost(err error) bool {
 
 // faultOf classifies err, and returns how long the service asks us to stay away. from is where the token came from, and of
 // classifies an error of a session.
-func faultOf(err error, from health.Origin, of func(*podlog.Error, health.Origin) health.Fault) (health.Fault, time.Duration) {
+func faultOf(err error, from status.Origin, of func(*podlog.Error, status.Origin) sourcehealth.Fault) (sourcehealth.Fault, time.Duration) {
 	var failed *podlog.Error
 	switch {
 	case errors.As(err, &failed):
 		return of(failed, from), failed.RetryAfter
 	case errors.Is(err, errNoToken):
-		return health.NoToken(), 0
+		return status.NoToken(), 0
 	case errors.Is(err, errNotAsked):
-		return health.NotTheArchive(err), lagWait
+		return status.NotTheArchive(err), lagWait
 	default:
-		return health.Authenticator(err), 0
+		return status.Authenticator(err), 0
 	}
 }
 
 // awaitNewToken waits for other credentials than those that were refused. No handshake is made before there are some.
-func (s *stream) awaitNewToken(fault health.Fault, refused http.Header) bool {
+func (s *stream) awaitNewToken(fault sourcehealth.Fault, refused http.Header) bool {
 	s.health.Failing(fault, 1, time.Time{})
 	s.logger.Error("not collecting; waiting for another token from the authenticator",
 		zap.String("error", fault.Message), zap.String("error.type", string(fault.Type)))
@@ -122,7 +123,7 @@ func (s *stream) awaitNewToken(fault health.Fault, refused http.Header) bool {
 }
 
 // quit ends the stream, and says why and what brings it back.
-func (s *stream) quit(fault health.Fault, remedy string) {
+func (s *stream) quit(fault sourcehealth.Fault, remedy string) {
 	fault.Outlook = remedy
 	s.health.Quit(fault, s.outage.attempts)
 	s.logger.Error("not collecting any more",

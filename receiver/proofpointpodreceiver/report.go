@@ -7,21 +7,22 @@ import (
 
 	"go.opentelemetry.io/collector/component"
 
-	"github.com/proofpointpod/otelcol/internal/health"
 	"github.com/proofpointpod/otelcol/internal/position"
+	"github.com/proofpointpod/otelcol/internal/sourcehealth"
+	"github.com/proofpointpod/otelcol/internal/status"
 )
 
 // viewersOf lists the extensions that show people how sources are.
-func viewersOf(host component.Host) []health.Viewer {
+func viewersOf(host component.Host) []sourcehealth.Viewer {
 	extensions := host.GetExtensions()
 	ids := make([]component.ID, 0, len(extensions))
 	for id := range extensions {
 		ids = append(ids, id)
 	}
 	slices.SortFunc(ids, func(a, b component.ID) int { return strings.Compare(a.String(), b.String()) })
-	var viewers []health.Viewer
+	var viewers []sourcehealth.Viewer
 	for _, id := range ids {
-		if viewer, ok := extensions[id].(health.Viewer); ok {
+		if viewer, ok := extensions[id].(sourcehealth.Viewer); ok {
 			viewers = append(viewers, viewer)
 		}
 	}
@@ -32,23 +33,23 @@ func viewersOf(host component.Host) []health.Viewer {
 // for a stream, the service, the pipeline or the storage.
 type reporter struct {
 	config  *Config
-	health  *health.Source
+	health  *status.Source
 	streams []*streamMetrics // in the order of the health's streams
 }
 
-func (r *reporter) report() health.Report {
+func (r *reporter) report() sourcehealth.Report {
 	report := r.health.Report()
 	report.Category = r.config.Category
 	report.ClusterID = r.config.ClusterID
 	for i, m := range r.streams {
 		m.fillIn(&report.Streams[i], r.config.Backfill.Enabled)
-		report.Streams[i].TokenExpires = timeOrNil(r.health.TokenExpiry(health.LiveToken))
+		report.Streams[i].TokenExpires = timeOrNil(r.health.TokenExpiry(status.LiveToken))
 	}
 	return report
 }
 
 // fillIn tells of the stream what the health does not know. backfill: gaps are read from the archive.
-func (m *streamMetrics) fillIn(report *health.StreamReport, backfill bool) {
+func (m *streamMetrics) fillIn(report *sourcehealth.StreamReport, backfill bool) {
 	report.Records = m.totals.records.Load()
 	report.Bytes = m.totals.bytes.Load()
 	report.Duplicates = m.totals.duplicates.Load()
@@ -71,9 +72,9 @@ func (m *streamMetrics) fillIn(report *health.StreamReport, backfill bool) {
 }
 
 // gapsReport tells of the open gaps. Their times are the service's, that of the next read is ours.
-func (m *streamMetrics) gapsReport(backfill bool) health.GapsReport {
+func (m *streamMetrics) gapsReport(backfill bool) sourcehealth.GapsReport {
 	open, left := m.position.Gaps(), m.position.Windows()
-	report := health.GapsReport{
+	report := sourcehealth.GapsReport{
 		Open:        len(open),
 		WindowsLeft: len(left),
 		WindowsRead: m.totals.windows.Load(),

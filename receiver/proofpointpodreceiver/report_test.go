@@ -17,9 +17,9 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/configopaque"
 
-	"github.com/proofpointpod/otelcol/internal/health"
 	"github.com/proofpointpod/otelcol/internal/podlog"
 	"github.com/proofpointpod/otelcol/internal/podsim"
+	"github.com/proofpointpod/otelcol/internal/sourcehealth"
 )
 
 // viewer is an extension that shows how sources are.
@@ -28,12 +28,12 @@ type viewer struct {
 	component.ShutdownFunc
 
 	mu    sync.Mutex
-	looks map[component.ID]func() health.Report
+	looks map[component.ID]func() sourcehealth.Report
 	calls []string
-	list  []health.Event
+	list  []sourcehealth.Event
 }
 
-func (v *viewer) AddSource(id component.ID, look func() health.Report) {
+func (v *viewer) AddSource(id component.ID, look func() sourcehealth.Report) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.looks[id] = look
@@ -47,7 +47,7 @@ func (v *viewer) RemoveSource(id component.ID) {
 	v.calls = append(v.calls, "remove "+id.String())
 }
 
-func (v *viewer) HealthEvent(event health.Event) {
+func (v *viewer) HealthEvent(event sourcehealth.Event) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.list = append(v.list, event)
@@ -55,7 +55,7 @@ func (v *viewer) HealthEvent(event health.Event) {
 }
 
 // look asks the only source how it is.
-func (v *viewer) look(t *testing.T) health.Report {
+func (v *viewer) look(t *testing.T) sourcehealth.Report {
 	t.Helper()
 	synctest.Wait()
 	v.mu.Lock()
@@ -78,22 +78,22 @@ func (v *viewer) said() []string {
 }
 
 // events lists the health events so far.
-func (v *viewer) events() []health.Event {
+func (v *viewer) events() []sourcehealth.Event {
 	synctest.Wait()
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	return append([]health.Event{}, v.list...)
+	return append([]sourcehealth.Event{}, v.list...)
 }
 
 // shortEvent is an event's stream and subject, status, severity, and error.
-func shortEvent(e health.Event) string {
+func shortEvent(e sourcehealth.Event) string {
 	subject := strings.TrimPrefix(e.Details.TrackerID, e.ResourceIdentity.ID+"/")
 	return strings.TrimSpace(fmt.Sprintf("%s %s %s %s", subject, e.Status, e.SeverityLevel, e.Details.Error))
 }
 
 // watched has a viewer among the extensions.
 func (s *scenario) watched() *viewer {
-	v := &viewer{looks: map[component.ID]func() health.Report{}}
+	v := &viewer{looks: map[component.ID]func() sourcehealth.Report{}}
 	s.host.extensions[component.MustNewID("source_health")] = v
 	return v
 }
@@ -139,19 +139,19 @@ func TestReport_ofASourceThatCollects(t *testing.T) {
 		assert.Equal(t, "the eastern cluster", report.Description)
 		assert.Equal(t, "mail", report.Category)
 		assert.Equal(t, podsim.ClusterID, report.ClusterID)
-		assert.Equal(t, health.Collecting, report.State)
+		assert.Equal(t, sourcehealth.Collecting, report.State)
 		require.Len(t, report.Streams, 2)
 		message := report.Streams[0]
 		require.NotNil(t, message.PositionSaved)
 		assert.WithinRange(t, *message.PositionSaved, pushed, time.Now(), "by the clock of this machine")
 		require.NotNil(t, message.LagSeconds)
 		lag := 5 - (3 * time.Hour).Seconds()
-		assert.Equal(t, health.StreamReport{
-			EventType: "message", State: health.Collecting, Since: began,
+		assert.Equal(t, sourcehealth.StreamReport{
+			EventType: "message", State: sourcehealth.Collecting, Since: began,
 			LastRecord: &pushed, LastSignOfLife: &pushed,
 			Records: 1, Bytes: int64(len(record)), Duplicates: 1, LagSeconds: &lag,
 			PositionSaved: message.PositionSaved, TokenExpires: &expires,
-			Repeats: map[string]health.RepeatReport{},
+			Repeats: map[string]sourcehealth.RepeatReport{},
 		}, message)
 		audit := report.Streams[1]
 		assert.Equal(t, "audit", audit.EventType)
@@ -177,7 +177,7 @@ func TestReport_ofAnOutage(t *testing.T) {
 		s.until("the third attempt", func() bool { return len(s.service.Handshakes()) == 3 })
 		report := v.look(t)
 		deadline := began.Add(90 * time.Minute)
-		assert.Equal(t, &health.RetryReport{Attempt: 3, Deadline: &deadline}, report.Streams[0].Retry)
+		assert.Equal(t, &sourcehealth.RetryReport{Attempt: 3, Deadline: &deadline}, report.Streams[0].Retry)
 		assert.Equal(t, began, report.Streams[0].Since)
 		require.Len(t, report.Streams[0].Errors, 1)
 		assert.Contains(t, report.Streams[0].Errors[0], "503")
@@ -236,7 +236,7 @@ func TestReport_aRefusedTokenIsResolvedByTheNextProcess(t *testing.T) {
 		s.state("Error")
 		s.elapse(time.Hour)
 		report := v.look(t)
-		assert.Equal(t, &health.RetryReport{Attempt: 0, Quit: true}, report.Streams[0].Retry)
+		assert.Equal(t, &sourcehealth.RetryReport{Attempt: 0, Quit: true}, report.Streams[0].Retry)
 		s.restart()
 		s.state("Collecting")
 		events := v.events()
@@ -374,8 +374,8 @@ func TestReport_anAuthenticatorHasAnotherToken(t *testing.T) {
 func (s *scenario) whatAViewerKnows(v *viewer) string {
 	s.t.Helper()
 	text, err := json.Marshal(struct {
-		Report health.Report
-		Events []health.Event
+		Report sourcehealth.Report
+		Events []sourcehealth.Event
 		Sent   []sentEvent
 	}{v.look(s.t), v.events(), s.sentEvents()})
 	require.NoError(s.t, err)

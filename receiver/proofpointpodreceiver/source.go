@@ -13,7 +13,8 @@ import (
 	"go.opentelemetry.io/collector/receiver/receiverhelper"
 	"go.uber.org/zap"
 
-	"github.com/proofpointpod/otelcol/internal/health"
+	"github.com/proofpointpod/otelcol/internal/sourcehealth"
+	"github.com/proofpointpod/otelcol/internal/status"
 	"github.com/proofpointpod/otelcol/receiver/proofpointpodreceiver/internal/metadata"
 )
 
@@ -38,11 +39,11 @@ type source struct {
 	dial func(ctx context.Context, network, address string) (net.Conn, error)
 
 	// The following belong to Start and Shutdown, which the collector calls one after the other.
-	health  *health.Source
+	health  *status.Source
 	stop    context.CancelFunc // ends the streams in order
 	abort   context.CancelFunc // ends them at once
 	streams []*streamParts
-	viewers []health.Viewer
+	viewers []sourcehealth.Viewer
 	// eventLog sends the health events down the pipeline; nil: they are not sent.
 	eventLog *eventLog
 	watching sync.WaitGroup // of the authenticator's token
@@ -70,16 +71,16 @@ func newSource(settings receiver.Settings, config *Config, next consumer.Logs, r
 // Start prepares what the sessions need and starts the streams. It does not wait for the service. An error means that
 // the configuration names something that is not there: a file, an extension.
 func (s *source) Start(ctx context.Context, host component.Host) error {
-	s.health = health.NewSource(s.config.SupportedEvents, func(event *componentstatus.Event) {
+	s.health = status.NewSource(s.config.SupportedEvents, func(event *componentstatus.Event) {
 		componentstatus.ReportStatus(host, event)
 	})
-	s.health.Describe(health.Identity{
+	s.health.Describe(status.Identity{
 		ID: s.settings.ID.String(), Name: s.config.sourceName(s.settings.ID), Description: s.config.Description,
 	})
 	s.health.Started()
 
-	credentials, err := newCredentials(ctx, s.config, host, func(from health.Origin, expires time.Time) {
-		s.health.TokenExpires(health.LiveToken, from, expires)
+	credentials, err := newCredentials(ctx, s.config, host, func(from status.Origin, expires time.Time) {
+		s.health.TokenExpires(status.LiveToken, from, expires)
 	})
 	if err != nil {
 		return err
@@ -103,8 +104,8 @@ func (s *source) Start(ctx context.Context, host component.Host) error {
 		source: s, client: client, credentials: credentials, clock: &clock{}, flow: newFlow(), stop: stop, abort: abort,
 	}
 	if second := s.config.Backfill.APISecret; second != "" && s.config.Backfill.Enabled {
-		set.archiveCredentials = fixedToken("backfill.api_secret", second, func(from health.Origin, expires time.Time) {
-			s.health.TokenExpires(health.ArchiveToken, from, expires)
+		set.archiveCredentials = fixedToken("backfill.api_secret", second, func(from status.Origin, expires time.Time) {
+			s.health.TokenExpires(status.ArchiveToken, from, expires)
 		})
 	}
 	metrics := make([]*streamMetrics, 0, len(s.config.SupportedEvents))
@@ -216,7 +217,7 @@ func (s *source) tellHealth(set *streamSettings, host component.Host, metrics []
 		log.start()
 	}
 	s.viewers, s.eventLog = viewers, log
-	s.health.Subscribe(func(event health.Event) {
+	s.health.Subscribe(func(event sourcehealth.Event) {
 		s.logToken(event)
 		for _, viewer := range viewers {
 			viewer.HealthEvent(event)
@@ -233,8 +234,8 @@ func (s *source) tellHealth(set *streamSettings, host component.Host, metrics []
 
 // logToken logs that a token expires soon, or has: what else goes wrong is logged where it happens, but a token ages by
 // itself.
-func (s *source) logToken(event health.Event) {
-	if event.Status == health.UnHealthy && health.IsTokenAge(event) {
+func (s *source) logToken(event sourcehealth.Event) {
+	if event.Status == sourcehealth.UnHealthy && status.IsTokenAge(event) {
 		s.settings.Logger.Warn(event.Details.ErrorInfo)
 	}
 }

@@ -8,9 +8,10 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/proofpointpod/otelcol/internal/health"
 	"github.com/proofpointpod/otelcol/internal/podlog"
 	"github.com/proofpointpod/otelcol/internal/position"
+	"github.com/proofpointpod/otelcol/internal/sourcehealth"
+	"github.com/proofpointpod/otelcol/internal/status"
 )
 
 const (
@@ -35,7 +36,7 @@ type stream struct {
 	intake      *intake
 	position    *position.Position
 	filler      *filler // nil: gaps are not filled, or by a filler beside the stream
-	health      *health.Stream
+	health      *status.Stream
 	metrics     *streamMetrics
 	logger      *zap.Logger
 	clock       *clock
@@ -125,8 +126,8 @@ func (s *stream) collect(auth http.Header) error {
 	s.begin(session)
 	defer context.AfterFunc(s.stop, session.Finish)()
 
-	s.health.Is(health.Collecting)
-	s.logger.Info("collecting", zap.String("state", string(health.Collecting)))
+	s.health.Is(sourcehealth.Collecting)
+	s.logger.Info("collecting", zap.String("state", string(sourcehealth.Collecting)))
 	s.intake.delivery.collecting = true
 	ended := session.Receive(s.abort, s)
 	isPaused := s.pausing && sessionLost(ended) && s.stop.Err() == nil
@@ -199,9 +200,9 @@ func (s *stream) begin(session *podlog.Session) {
 	s.pausing = false
 	s.lookAt = session.Opened().Add(lookInterval)
 	s.intake.begin()
-	s.health.Is(health.Authenticated)
+	s.health.Is(sourcehealth.Authenticated)
 	s.metrics.opened(session)
-	s.logger.Info("the service has accepted the handshake", zap.String("state", string(health.Authenticated)))
+	s.logger.Info("the service has accepted the handshake", zap.String("state", string(sourcehealth.Authenticated)))
 	s.setClock(session)
 	s.followClock()
 	if s.confirming = !s.clock.known(); s.confirming {

@@ -12,10 +12,11 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
-	"github.com/proofpointpod/otelcol/internal/health"
 	"github.com/proofpointpod/otelcol/internal/podlog"
 	"github.com/proofpointpod/otelcol/internal/position"
 	"github.com/proofpointpod/otelcol/internal/record"
+	"github.com/proofpointpod/otelcol/internal/sourcehealth"
+	"github.com/proofpointpod/otelcol/internal/status"
 	"github.com/proofpointpod/otelcol/receiver/proofpointpodreceiver/internal/metadata"
 )
 
@@ -37,11 +38,11 @@ const (
 // the gauges at any time.
 type streamMetrics struct {
 	builder *metadata.TelemetryBuilder
-	health  *health.Stream
+	health  *status.Stream
 
 	of     []attribute.KeyValue // the source and the stream: two sources in a collector are told apart by nothing else
 	labels metric.MeasurementOption
-	states map[health.State]metric.MeasurementOption
+	states map[sourcehealth.State]metric.MeasurementOption
 
 	session    atomic.Pointer[podlog.Session] // the newest one
 	lastRecord atomic.Int64                   // nanoseconds since 1970; 0: none yet
@@ -61,20 +62,20 @@ type totals struct {
 }
 
 func newStreamMetrics(
-	builder *metadata.TelemetryBuilder, source component.ID, stream *health.Stream, p *position.Position, c *clock,
+	builder *metadata.TelemetryBuilder, source component.ID, stream *status.Stream, p *position.Position, c *clock,
 ) *streamMetrics {
 	m := &streamMetrics{
 		builder:  builder,
 		health:   stream,
 		of:       []attribute.KeyValue{receiverLabel(source), attribute.String(attrEventType, string(stream.Type))},
-		states:   map[health.State]metric.MeasurementOption{},
+		states:   map[sourcehealth.State]metric.MeasurementOption{},
 		position: p,
 		clock:    c,
 		since:    time.Now(),
 	}
 	m.labels = m.with()
 	m.begin()
-	for _, state := range health.States() {
+	for _, state := range sourcehealth.States() {
 		m.states[state] = m.with(attribute.String(attrState, string(state)))
 	}
 	return m
@@ -155,9 +156,9 @@ func (m *streamMetrics) received(records []record.Record) {
 			large++
 		}
 	}
-	m.marked(record.InvalidJSON, invalid, health.RecordsInvalid)
-	m.marked(record.Truncated, cut, health.RecordsCut)
-	m.marked(record.TooLargeForMap, large, health.RecordsTooLargeForMap)
+	m.marked(record.InvalidJSON, invalid, status.RecordsInvalid)
+	m.marked(record.Truncated, cut, status.RecordsCut)
+	m.marked(record.TooLargeForMap, large, status.RecordsTooLargeForMap)
 	m.totals.records.Add(int64(len(records)))
 	m.totals.bytes.Add(bytes)
 	m.builder.ProofpointpodReceiverRecordsReceived.Add(ctx, int64(len(records)), m.labels)
@@ -165,7 +166,7 @@ func (m *streamMetrics) received(records []record.Record) {
 }
 
 // marked counts records that are handed on with a problem.
-func (m *streamMetrics) marked(problem record.Problem, count int, fault func() health.Fault) {
+func (m *streamMetrics) marked(problem record.Problem, count int, fault func() sourcehealth.Fault) {
 	if count == 0 {
 		return
 	}

@@ -1,4 +1,4 @@
-package health_test
+package status_test
 
 import (
 	"encoding/json"
@@ -14,26 +14,27 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component/componentstatus"
 
-	"github.com/proofpointpod/otelcol/internal/health"
 	"github.com/proofpointpod/otelcol/internal/podlog"
+	"github.com/proofpointpod/otelcol/internal/sourcehealth"
+	"github.com/proofpointpod/otelcol/internal/status"
 )
 
 // subscriber keeps the health events of a source that has started.
 type subscriber struct {
-	*health.Source
+	*status.Source
 	t *testing.T
 
 	mu   sync.Mutex
-	list []health.Event
+	list []sourcehealth.Event
 }
 
 // subscribe runs a story of the health events of a source, in a synctest bubble, and stops it at the end.
 func subscribe(t *testing.T, types []podlog.EventType, story func(*subscriber)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		s := &subscriber{Source: health.NewSource(types, func(*componentstatus.Event) {}), t: t}
-		s.Describe(health.Identity{ID: "proofpointpod/eu", Name: "Europe"})
-		s.Subscribe(func(event health.Event) {
+		s := &subscriber{Source: status.NewSource(types, func(*componentstatus.Event) {}), t: t}
+		s.Describe(status.Identity{ID: "proofpointpod/eu", Name: "Europe"})
+		s.Subscribe(func(event sourcehealth.Event) {
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			s.list = append(s.list, event)
@@ -60,7 +61,7 @@ func (s *subscriber) events() []string {
 }
 
 // takes checks what has been told since the last time.
-func (s *subscriber) takes(want ...string) []health.Event {
+func (s *subscriber) takes(want ...string) []sourcehealth.Event {
 	s.t.Helper()
 	got := s.events()
 	require.Equal(s.t, want, got)
@@ -77,10 +78,10 @@ func (s *subscriber) elapse(d time.Duration) {
 	synctest.Wait()
 }
 
-func collecting(s *subscriber) *health.Stream {
+func collecting(s *subscriber) *status.Stream {
 	s.t.Helper()
 	stream := s.Stream(podlog.Message)
-	stream.Is(health.Collecting)
+	stream.Is(sourcehealth.Collecting)
 	s.takes("proofpointpod/eu/message/collection Healthy Info Collecting ")
 	return stream
 }
@@ -119,9 +120,9 @@ func TestEvent_saysWhatSumosSay(t *testing.T) {
 func TestEvent_firstCollectingIsToldOnce(t *testing.T) {
 	subscribe(t, both(), func(s *subscriber) {
 		for _, stream := range []podlog.EventType{podlog.Message, podlog.Maillog} {
-			s.Stream(stream).Is(health.Authenticated)
-			s.Stream(stream).Is(health.Collecting)
-			s.Stream(stream).Is(health.Collecting)
+			s.Stream(stream).Is(sourcehealth.Authenticated)
+			s.Stream(stream).Is(sourcehealth.Collecting)
+			s.Stream(stream).Is(sourcehealth.Collecting)
 		}
 		s.takes(
 			"proofpointpod/eu/message/collection Healthy Info Collecting ",
@@ -142,9 +143,9 @@ func TestEvent_anOutageOpensAndIsResolved(t *testing.T) {
 		s.elapse(time.Minute)
 
 		report := s.Report().Streams[0]
-		assert.Equal(t, map[string]health.RepeatReport{opened.EventID: {Count: 2, LastTime: last}}, report.Repeats)
+		assert.Equal(t, map[string]sourcehealth.RepeatReport{opened.EventID: {Count: 2, LastTime: last}}, report.Repeats)
 
-		stream.Is(health.Collecting)
+		stream.Is(sourcehealth.Collecting)
 		s.elapse(time.Hour)
 		s.takes() // the session may end at once
 
@@ -174,7 +175,7 @@ func TestEvent_flappingIsOneEvent(t *testing.T) {
 		for range 1000 {
 			stream.Failing(dropped(), 1, time.Time{})
 			s.elapse(time.Second)
-			stream.Is(health.Collecting)
+			stream.Is(sourcehealth.Collecting)
 			stream.ServiceWell()
 			s.elapse(8 * time.Second)
 		}
@@ -195,7 +196,7 @@ func TestEvent_flappingThatIsSlowIsNoStormOfEvents(t *testing.T) {
 				stream := collecting(s)
 				fails := func() {
 					stream.Failing(dropped(), 1, time.Time{})
-					stream.Is(health.Collecting)
+					stream.Is(sourcehealth.Collecting)
 					stream.ServiceWell()
 				}
 				for began := time.Now(); time.Since(began) < 6*time.Hour; s.elapse(lives) {
@@ -220,8 +221,8 @@ func TestEvent_flappingThatIsSlowIsNoStormOfEvents(t *testing.T) {
 	}
 }
 
-func conflict() health.Fault {
-	return health.Fault{Type: health.ThirdPartyGeneric, Label: "status_409", Status: 409, Message: "another session"}
+func conflict() sourcehealth.Fault {
+	return sourcehealth.Fault{Type: sourcehealth.ThirdPartyGeneric, Label: "status_409", Status: 409, Message: "another session"}
 }
 
 // An outage is one open event, whatever is wrong with the attempts: the drop, and the answer to what follows.
@@ -249,7 +250,7 @@ func TestEvent_anOutageIsOneOpenEventThatSaysWhatIsWrongNow(t *testing.T) {
 		stream.Failing(dropped(), 7, time.Time{})
 		last := time.Now().UTC()
 		s.takes()
-		assert.Equal(t, map[string]health.RepeatReport{second.EventID: {Count: 7, LastTime: last}}, s.Report().Streams[0].Repeats)
+		assert.Equal(t, map[string]sourcehealth.RepeatReport{second.EventID: {Count: 7, LastTime: last}}, s.Report().Streams[0].Repeats)
 
 		stream.ServiceWell()
 		s.elapse(time.Minute)
@@ -278,7 +279,7 @@ func TestEvent_thatRetriesEndTakesThePlaceOfTheWarning(t *testing.T) {
 		)[2]
 		assert.Equal(t, began, quit.Details.Since)
 		assert.Equal(t, "the connection ended", quit.Details.BeganWith)
-		assert.Equal(t, map[string]health.RepeatReport{quit.EventID: {Count: 3, LastTime: quit.EventTime}},
+		assert.Equal(t, map[string]sourcehealth.RepeatReport{quit.EventID: {Count: 3, LastTime: quit.EventTime}},
 			s.Report().Streams[0].Repeats, "it alone is open")
 		s.elapse(48 * time.Hour)
 		s.takes()
@@ -320,7 +321,7 @@ func TestEvent_theReasonsOfAnOutageAreBounded(t *testing.T) {
 func TestEvent_everyErrorIsOfTheCollection(t *testing.T) {
 	subscribe(t, message(), func(s *subscriber) {
 		stream := collecting(s)
-		fault := health.PipelineRefuses(errors.New("full"))
+		fault := status.PipelineRefuses(errors.New("full"))
 		stream.Failing(fault, 1, time.Time{})
 		stream.Quit(fault, 2)
 		s.takes(
@@ -338,12 +339,12 @@ func TestEvent_waitingForAnotherTokenIsAnError(t *testing.T) {
 		stream.Failing(refused(), 1, time.Time{})
 		event := s.takes("proofpointpod/eu/message/collection UnHealthy Error ThirdPartyConfigError status_401")[0]
 		assert.Contains(t, event.Details.ErrorInfo, ". It goes on by itself when there is another token")
-		stream.Is(health.Collecting)
+		stream.Is(sourcehealth.Collecting)
 		stream.ServiceWell()
 		s.elapse(time.Minute)
 		event = s.takes("proofpointpod/eu/message/collection Healthy Info Collecting status_401")[0]
 		assert.Contains(t, event.Details.ErrorInfo, "it was: the service refuses the token", "the first good news resolves, too")
-		stream.Is(health.Collecting)
+		stream.Is(sourcehealth.Collecting)
 		s.takes()
 	})
 }
@@ -351,7 +352,7 @@ func TestEvent_waitingForAnotherTokenIsAnError(t *testing.T) {
 func TestEvent_pipeline(t *testing.T) {
 	subscribe(t, message(), func(s *subscriber) {
 		stream := collecting(s)
-		stream.Failing(health.PipelineBlocks(30*time.Second), 1, time.Time{})
+		stream.Failing(status.PipelineBlocks(30*time.Second), 1, time.Time{})
 		stream.ServiceWell() // the service has no part in it
 		s.elapse(time.Minute)
 		s.takes("proofpointpod/eu/message/pipeline UnHealthy Warning FirstPartyGenericError pipeline_blocks")
@@ -362,9 +363,9 @@ func TestEvent_pipeline(t *testing.T) {
 }
 
 func TestEvent_troubles(t *testing.T) {
-	for kind, fault := range map[health.Trouble]health.Fault{
-		health.StorageTrouble:  diskFull(),
-		health.BackfillTrouble: health.SecondTokenNeeded("a"),
+	for kind, fault := range map[status.Trouble]sourcehealth.Fault{
+		status.StorageTrouble:  diskFull(),
+		status.BackfillTrouble: status.SecondTokenNeeded("a"),
 	} {
 		t.Run(string(kind), func(t *testing.T) {
 			subscribe(t, message(), func(s *subscriber) {
@@ -425,13 +426,13 @@ func TestEvent_gapsThatAreNotFilled(t *testing.T) {
 func TestEvent_losses(t *testing.T) {
 	subscribe(t, message(), func(s *subscriber) {
 		stream := collecting(s)
-		gone := func(hour int) health.Fault {
+		gone := func(hour int) sourcehealth.Fault {
 			from := time.Date(2026, 1, 12, hour, 0, 0, 0, time.UTC)
-			return health.Unrecoverable(from, from.Add(time.Hour))
+			return status.Unrecoverable(from, from.Add(time.Hour))
 		}
 		stream.Lost(gone(12))
 		stream.Lost(gone(14))
-		rejects := func(guid string) health.Fault { return health.PipelineRejects(guid, errors.New("invalid")) }
+		rejects := func(guid string) sourcehealth.Fault { return status.PipelineRejects(guid, errors.New("invalid")) }
 		stream.Lost(rejects("guid a"))
 		stream.Lost(rejects("guid b"))
 		s.takes(
@@ -450,14 +451,14 @@ func TestEvent_losses(t *testing.T) {
 func TestEvent_markedRecords(t *testing.T) {
 	subscribe(t, message(), func(s *subscriber) {
 		stream := collecting(s)
-		stream.Marked(health.RecordsCut(), 1)
+		stream.Marked(status.RecordsCut(), 1)
 		event := s.takes("proofpointpod/eu/message/records UnHealthy Warning FirstPartyGenericError records_truncated")[0]
 		s.elapse(50 * time.Minute)
-		stream.Marked(health.RecordsCut(), 6)
+		stream.Marked(status.RecordsCut(), 6)
 		assert.Equal(t, 7, s.Report().Streams[0].Repeats[event.EventID].Count)
-		assert.Equal(t, []string{health.RecordsCut().Message}, s.Report().Streams[0].Errors)
+		assert.Equal(t, []string{status.RecordsCut().Message}, s.Report().Streams[0].Errors)
 		s.elapse(59 * time.Minute)
-		stream.Marked(health.RecordsInvalid(), 2)
+		stream.Marked(status.RecordsInvalid(), 2)
 		s.takes("proofpointpod/eu/message/records UnHealthy Warning ThirdPartyGenericError records_invalid_json")
 		s.elapse(time.Hour)
 		resolved := s.takes("proofpointpod/eu/message/records Healthy Warning ThirdPartyGenericError records_invalid_json")[0]
@@ -487,16 +488,16 @@ func TestEvent_clock(t *testing.T) {
 	})
 }
 
-func live() health.Origin { return health.FromConfig("api_secret") }
+func live() status.Origin { return status.FromConfig("api_secret") }
 
-func second() health.Origin { return health.FromConfig("backfill.api_secret") }
+func second() status.Origin { return status.FromConfig("backfill.api_secret") }
 
 func TestEvent_aTokenExpires(t *testing.T) {
 	subscribe(t, message(), func(s *subscriber) {
 		const day = 24 * time.Hour
 		expires := time.Now().Add(20 * day).UTC()
-		s.TokenExpires(health.LiveToken, live(), expires)
-		s.TokenExpires(health.ArchiveToken, second(), time.Time{})
+		s.TokenExpires(status.LiveToken, live(), expires)
+		s.TokenExpires(status.ArchiveToken, second(), time.Time{})
 		s.elapse(6*day - time.Minute)
 		s.takes()
 		s.elapse(time.Hour)
@@ -504,7 +505,7 @@ func TestEvent_aTokenExpires(t *testing.T) {
 		assert.Contains(t, event.Details.ErrorInfo, "expires at "+expires.Format(time.RFC3339)+": make another")
 		assert.Contains(t, event.Details.ErrorInfo, "the token in api_secret expires")
 		assert.Contains(t, event.Details.ErrorInfo, "restart the collector")
-		s.TokenExpires(health.LiveToken, live(), expires)
+		s.TokenExpires(status.LiveToken, live(), expires)
 		s.elapse(7 * day)
 		since := event.EventTime.Format(time.RFC3339)
 		event = s.takes("proofpointpod/eu/token UnHealthy Warning ThirdPartyConfigError token_expires_7d")[0]
@@ -519,18 +520,18 @@ func TestEvent_aTokenExpires(t *testing.T) {
 		s.elapse(100 * day)
 		s.takes()
 
-		s.TokenExpires(health.LiveToken, live(), time.Now().Add(30*day))
+		s.TokenExpires(status.LiveToken, live(), time.Now().Add(30*day))
 		event = s.takes("proofpointpod/eu/token Healthy Warning ThirdPartyConfigError token_expired")[0]
 		assert.Contains(t, event.Details.ErrorInfo, "there is another token")
-		s.TokenExpires(health.ArchiveToken, second(), time.Now().Add(time.Hour))
+		s.TokenExpires(status.ArchiveToken, second(), time.Now().Add(time.Hour))
 		event = s.takes("proofpointpod/eu/archive_token UnHealthy Warning ThirdPartyConfigError token_expires_1d")[0]
 		assert.Contains(t, event.Details.ErrorInfo, "backfill.api_secret")
-		s.TokenExpires(health.ArchiveToken, second(), time.Now().Add(2*day))
+		s.TokenExpires(status.ArchiveToken, second(), time.Now().Add(2*day))
 		s.takes(
 			"proofpointpod/eu/archive_token Healthy Warning ThirdPartyConfigError token_expires_1d",
 			"proofpointpod/eu/archive_token UnHealthy Warning ThirdPartyConfigError token_expires_7d",
 		)
-		s.TokenExpires(health.ArchiveToken, second(), time.Time{})
+		s.TokenExpires(status.ArchiveToken, second(), time.Time{})
 		s.takes("proofpointpod/eu/archive_token Healthy Warning ThirdPartyConfigError token_expires_7d")
 	})
 }
@@ -538,7 +539,7 @@ func TestEvent_aTokenExpires(t *testing.T) {
 // Nobody needs to restart a collector that takes up the token by itself.
 func TestEvent_aTokenThatAnAuthenticatorGivesExpires(t *testing.T) {
 	subscribe(t, message(), func(s *subscriber) {
-		s.TokenExpires(health.LiveToken, health.FromExtension("bearertokenauth/pod"), time.Now().Add(time.Hour))
+		s.TokenExpires(status.LiveToken, status.FromExtension("bearertokenauth/pod"), time.Now().Add(time.Hour))
 		event := s.takes("proofpointpod/eu/token UnHealthy Warning ThirdPartyConfigError token_expires_1d")[0]
 		assert.Contains(t, event.Details.ErrorInfo, "the token from the extension bearertokenauth/pod expires at")
 		assert.Contains(t, event.Details.ErrorInfo, "it is taken up by itself")
@@ -549,7 +550,7 @@ func TestEvent_aTokenThatAnAuthenticatorGivesExpires(t *testing.T) {
 // Whether a token has expired is the service's to say.
 func TestEvent_aTokenExpiresByTheClockOfTheService(t *testing.T) {
 	subscribe(t, message(), func(s *subscriber) {
-		s.TokenExpires(health.LiveToken, live(), time.Now().Add(20*24*time.Hour))
+		s.TokenExpires(status.LiveToken, live(), time.Now().Add(20*24*time.Hour))
 		s.takes()
 		s.Stream(podlog.Message).ClockIsBehind(365 * 24 * time.Hour)
 		s.takes(
@@ -563,9 +564,9 @@ func TestEvent_aTokenExpiresByTheClockOfTheService(t *testing.T) {
 func TestEvent_stoppingResolvesWarnings(t *testing.T) {
 	subscribe(t, message(), func(s *subscriber) {
 		stream := collecting(s)
-		stream.Trouble(health.StorageTrouble, diskFull())
+		stream.Trouble(status.StorageTrouble, diskFull())
 		stream.Quit(refused(), 1)
-		s.TokenExpires(health.LiveToken, live(), time.Now())
+		s.TokenExpires(status.LiveToken, live(), time.Now())
 		s.events()
 		s.list = nil
 		s.Stopping()
@@ -576,16 +577,16 @@ func TestEvent_stoppingResolvesWarnings(t *testing.T) {
 		)
 		assert.Contains(t, events[0].Details.ErrorInfo, "the source has stopped")
 		s.Stopping()
-		stream.Trouble(health.StorageTrouble, diskFull())
+		stream.Trouble(status.StorageTrouble, diskFull())
 		s.takes()
 	})
 }
 
 func TestEvent_whatHappensBeforeTheStartIsToldAfterIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &subscriber{Source: health.NewSource(message(), func(*componentstatus.Event) {}), t: t}
-		s.Subscribe(func(event health.Event) { s.list = append(s.list, event) })
-		s.Stream(podlog.Message).Trouble(health.StorageTrouble, diskFull())
+		s := &subscriber{Source: status.NewSource(message(), func(*componentstatus.Event) {}), t: t}
+		s.Subscribe(func(event sourcehealth.Event) { s.list = append(s.list, event) })
+		s.Stream(podlog.Message).Trouble(status.StorageTrouble, diskFull())
 		synctest.Wait()
 		assert.Empty(t, s.list)
 		s.Initialized()
@@ -598,26 +599,26 @@ func TestEvent_whatHappensBeforeTheStartIsToldAfterIt(t *testing.T) {
 func TestEvent_aSlowSubscriberHoldsNobodyUpAndMissesTheOldest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hold := make(chan struct{})
-		var got []health.Event
-		s := health.NewSource(message(), func(*componentstatus.Event) {})
-		s.Subscribe(func(event health.Event) {
+		var got []sourcehealth.Event
+		s := status.NewSource(message(), func(*componentstatus.Event) {})
+		s.Subscribe(func(event sourcehealth.Event) {
 			<-hold
 			got = append(got, event)
 		})
 		s.Initialized()
 		stream := s.Stream(podlog.Message)
-		stream.Is(health.Collecting)
+		stream.Is(sourcehealth.Collecting)
 		synctest.Wait() // it is being told
 		for range 1500 {
 			stream.Failing(dropped(), 1, time.Time{})
 			stream.ServiceWell()
 			<-time.After(time.Minute)
-			s.TokenExpires(health.LiveToken, live(), time.Now().Add(time.Hour))
+			s.TokenExpires(status.LiveToken, live(), time.Now().Add(time.Hour))
 		}
 		close(hold)
 		synctest.Wait()
 		require.Len(t, got, 1001)
-		assert.True(t, slices.IsSortedFunc(got, func(a, b health.Event) int { return a.EventTime.Compare(b.EventTime) }))
+		assert.True(t, slices.IsSortedFunc(got, func(a, b sourcehealth.Event) int { return a.EventTime.Compare(b.EventTime) }))
 		s.Stopping()
 		<-s.Done()
 	})
@@ -628,7 +629,7 @@ func TestEvent_openEventsAreBounded(t *testing.T) {
 	subscribe(t, message(), func(s *subscriber) {
 		for hour := range 200 {
 			from := time.Date(2026, 1, 1, hour, 0, 0, 0, time.UTC)
-			s.Stream(podlog.Message).Lost(health.Unrecoverable(from, from.Add(time.Hour)))
+			s.Stream(podlog.Message).Lost(status.Unrecoverable(from, from.Add(time.Hour)))
 		}
 		assert.Len(t, s.events(), 50)
 		total := 0
@@ -642,39 +643,39 @@ func TestEvent_openEventsAreBounded(t *testing.T) {
 func TestReport(t *testing.T) {
 	subscribe(t, both(), func(s *subscriber) {
 		stream := s.Stream(podlog.Message)
-		s.Stream(podlog.Maillog).Is(health.Collecting)
+		s.Stream(podlog.Maillog).Is(sourcehealth.Collecting)
 		s.elapse(time.Minute)
 		failed := time.Now().UTC()
 		stream.Failing(dropped(), 3, failed.Add(90*time.Minute))
-		stream.Trouble(health.StorageTrouble, diskFull())
+		stream.Trouble(status.StorageTrouble, diskFull())
 		s.elapse(time.Minute)
 		stream.Failing(dropped(), 4, failed.Add(90*time.Minute))
 
 		report := s.Report()
 		assert.Equal(t, "proofpointpod/eu", report.ID)
 		assert.Equal(t, "Europe", report.Name)
-		assert.Equal(t, health.Error, report.State)
+		assert.Equal(t, sourcehealth.Error, report.State)
 		require.Len(t, report.Streams, 2)
 		assert.Equal(t, "message", report.Streams[0].EventType)
 		assert.Equal(t, failed, report.Streams[0].Since, "an attempt more is no change")
 		deadline := failed.Add(90 * time.Minute)
-		assert.Equal(t, &health.RetryReport{Attempt: 4, Deadline: &deadline}, report.Streams[0].Retry)
+		assert.Equal(t, &sourcehealth.RetryReport{Attempt: 4, Deadline: &deadline}, report.Streams[0].Retry)
 		assert.Equal(t, []string{"the connection ended", diskFull().Text()}, report.Streams[0].Errors)
-		assert.Equal(t, health.Collecting, report.Streams[1].State)
+		assert.Equal(t, sourcehealth.Collecting, report.Streams[1].State)
 		assert.Equal(t, failed.Add(-time.Minute), report.Streams[1].Since)
 		assert.Nil(t, report.Streams[1].Retry)
 		assert.Empty(t, report.Streams[1].Errors)
 
-		assert.Equal(t, health.Initialized, report.Reached)
+		assert.Equal(t, sourcehealth.Initialized, report.Reached)
 
 		stream.Failing(refused(), 1, time.Time{})
-		assert.Equal(t, &health.RetryReport{Attempt: 1, WaitsForToken: true}, s.Report().Streams[0].Retry)
+		assert.Equal(t, &sourcehealth.RetryReport{Attempt: 1, WaitsForToken: true}, s.Report().Streams[0].Retry)
 		stream.Quit(dropped(), 5)
-		assert.Equal(t, &health.RetryReport{Attempt: 5, Quit: true}, s.Report().Streams[0].Retry)
+		assert.Equal(t, &sourcehealth.RetryReport{Attempt: 5, Quit: true}, s.Report().Streams[0].Retry)
 		stream.Quit(refused(), 0)
-		assert.Equal(t, &health.RetryReport{Quit: true}, s.Report().Streams[0].Retry)
+		assert.Equal(t, &sourcehealth.RetryReport{Quit: true}, s.Report().Streams[0].Retry)
 		s.Stopping()
-		assert.Equal(t, health.Stopping, s.Report().State)
+		assert.Equal(t, sourcehealth.Stopping, s.Report().State)
 	})
 }
 
@@ -682,20 +683,20 @@ func TestReport(t *testing.T) {
 func TestReport_saysHowFarTheSourceHadCome(t *testing.T) {
 	subscribe(t, both(), func(s *subscriber) {
 		stream := s.Stream(podlog.Message)
-		stream.Is(health.Collecting)
+		stream.Is(sourcehealth.Collecting)
 		assert.Empty(t, s.Report().Reached, "it has not failed")
 		stream.Failing(dropped(), 1, time.Time{})
-		assert.Equal(t, health.Collecting, s.Report().Reached)
+		assert.Equal(t, sourcehealth.Collecting, s.Report().Reached)
 		stream.Failing(conflict(), 2, time.Time{})
-		assert.Equal(t, health.Collecting, s.Report().Reached, "it is the same outage")
+		assert.Equal(t, sourcehealth.Collecting, s.Report().Reached, "it is the same outage")
 		s.Stream(podlog.Maillog).Failing(conflict(), 1, time.Time{})
-		assert.Equal(t, health.Initialized, s.Report().Reached)
+		assert.Equal(t, sourcehealth.Initialized, s.Report().Reached)
 		stream.Quit(conflict(), 3)
-		assert.Equal(t, health.Collecting, s.Report().Reached, "that of the stream whose state is shown")
-		stream.Is(health.Authenticated)
-		s.Stream(podlog.Maillog).Is(health.Collecting)
+		assert.Equal(t, sourcehealth.Collecting, s.Report().Reached, "that of the stream whose state is shown")
+		stream.Is(sourcehealth.Authenticated)
+		s.Stream(podlog.Maillog).Is(sourcehealth.Collecting)
 		report := s.Report()
-		assert.Equal(t, health.Authenticated, report.State)
+		assert.Equal(t, sourcehealth.Authenticated, report.State)
 		assert.Empty(t, report.Reached)
 	})
 }
@@ -704,10 +705,10 @@ func TestReport_saysHowFarTheSourceHadCome(t *testing.T) {
 func TestReport_rejectedRecordIsNamed(t *testing.T) {
 	subscribe(t, message(), func(s *subscriber) {
 		stream := collecting(s)
-		fault := health.PipelineRejects(`guid "a"`, errors.New("invalid"))
+		fault := status.PipelineRejects(`guid "a"`, errors.New("invalid"))
 		stream.Lost(fault)
 		report := s.Report().Streams[0]
-		assert.Equal(t, health.Collecting, report.State)
+		assert.Equal(t, sourcehealth.Collecting, report.State)
 		assert.Equal(t, []string{fault.Text()}, report.Errors, "for a day")
 		assert.Contains(t, fault.Text(), `guid "a"`)
 	})

@@ -1,4 +1,4 @@
-package health
+package sourcehealth
 
 // State is how far a stream, or a source, has come. The names are those of Sumo Logic's source.
 type State string

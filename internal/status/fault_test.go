@@ -1,4 +1,4 @@
-package health_test
+package status_test
 
 import (
 	"errors"
@@ -11,18 +11,19 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
-	"github.com/proofpointpod/otelcol/internal/health"
 	"github.com/proofpointpod/otelcol/internal/podlog"
+	"github.com/proofpointpod/otelcol/internal/sourcehealth"
+	"github.com/proofpointpod/otelcol/internal/status"
 )
 
 func TestOf_reasons(t *testing.T) {
 	const (
-		config  = health.ThirdPartyConfig
-		generic = health.ThirdPartyGeneric
+		config  = sourcehealth.ThirdPartyConfig
+		generic = sourcehealth.ThirdPartyGeneric
 	)
 	for _, test := range []struct {
 		err    podlog.Error
-		typ    health.ErrorType
+		typ    sourcehealth.ErrorType
 		label  string
 		advice []string // what the user reads there
 	}{
@@ -48,7 +49,7 @@ func TestOf_reasons(t *testing.T) {
 	} {
 		t.Run(test.label, func(t *testing.T) {
 			test.err.Op, test.err.Err = "what was tried", errors.New("why it failed")
-			fault := health.Of(&test.err, health.FromConfig("api_secret"))
+			fault := status.Of(&test.err, status.FromConfig("api_secret"))
 			assert.Equal(t, test.typ, fault.Type)
 			assert.Equal(t, test.label, fault.Label)
 			assert.Equal(t, test.err.Status, fault.Status)
@@ -63,12 +64,12 @@ func TestOf_reasons(t *testing.T) {
 
 func TestOf_statuses(t *testing.T) {
 	const (
-		config  = health.ThirdPartyConfig
-		generic = health.ThirdPartyGeneric
+		config  = sourcehealth.ThirdPartyConfig
+		generic = sourcehealth.ThirdPartyGeneric
 	)
 	for _, test := range []struct {
 		status   int
-		typ      health.ErrorType
+		typ      sourcehealth.ErrorType
 		newToken bool
 		advice   string
 	}{
@@ -102,9 +103,9 @@ func TestOf_statuses(t *testing.T) {
 		{599, generic, false, "has trouble. If it lasts, see Proofpoint's status page"},
 	} {
 		t.Run(fmt.Sprint(test.status, " ", http.StatusText(test.status)), func(t *testing.T) {
-			fault := health.Of(&podlog.Error{
+			fault := status.Of(&podlog.Error{
 				Op: "WebSocket handshake", Reason: podlog.ReasonStatus, Status: test.status, Verified: true, Body: "its words",
-			}, health.FromConfig("api_secret"))
+			}, status.FromConfig("api_secret"))
 			assert.Equal(t, test.typ, fault.Type)
 			assert.Equal(t, fmt.Sprintf("status_%d", test.status), fault.Label)
 			assert.Equal(t, test.status, fault.Status)
@@ -114,9 +115,9 @@ func TestOf_statuses(t *testing.T) {
 			assert.Contains(t, fault.Message, test.advice)
 			assert.NotContains(t, fault.Text(), "tried again", "that is not known here")
 
-			anybody := health.Of(&podlog.Error{
+			anybody := status.Of(&podlog.Error{
 				Op: "WebSocket handshake", Reason: podlog.ReasonStatus, Status: test.status, Body: "its words",
-			}, health.FromConfig("api_secret"))
+			}, status.FromConfig("api_secret"))
 			fault.Type, fault.NewTokenHelps = generic, false
 			assert.Equal(t, fault, anybody, "where nobody knows who has answered, the advice is the same")
 		})
@@ -125,12 +126,12 @@ func TestOf_statuses(t *testing.T) {
 
 // Who reads that a token is refused has one place to look at.
 func TestOf_aRefusedTokenIsNamed(t *testing.T) {
-	for want, from := range map[string]health.Origin{
-		"refuses the token in api_secret: check that it":                          health.FromConfig("api_secret"),
-		"refuses the token in backfill.api_secret: check that it":                 health.FromConfig("backfill.api_secret"),
-		"refuses the token from the extension bearertokenauth/pod: check that it": health.FromExtension("bearertokenauth/pod"),
+	for want, from := range map[string]status.Origin{
+		"refuses the token in api_secret: check that it":                          status.FromConfig("api_secret"),
+		"refuses the token in backfill.api_secret: check that it":                 status.FromConfig("backfill.api_secret"),
+		"refuses the token from the extension bearertokenauth/pod: check that it": status.FromExtension("bearertokenauth/pod"),
 	} {
-		fault := health.Of(&podlog.Error{Op: "WebSocket handshake", Reason: podlog.ReasonStatus, Status: 401}, from)
+		fault := status.Of(&podlog.Error{Op: "WebSocket handshake", Reason: podlog.ReasonStatus, Status: 401}, from)
 		assert.Contains(t, fault.Message, want)
 	}
 }
@@ -138,8 +139,8 @@ func TestOf_aRefusedTokenIsNamed(t *testing.T) {
 // The cluster_id that a live session is open with need not be checked.
 func TestOfArchive_refusesTheHour(t *testing.T) {
 	failed := &podlog.Error{Op: "WebSocket handshake", Reason: podlog.ReasonStatus, Status: 400, Verified: true}
-	fault := health.OfArchive(failed, live())
-	assert.Equal(t, health.ThirdPartyConfig, fault.Type)
+	fault := status.OfArchive(failed, live())
+	assert.Equal(t, sourcehealth.ThirdPartyConfig, fault.Type)
 	assert.Equal(t, "status_400", fault.Label)
 	assert.Contains(t, fault.Message, "the archive refuses the hour that it was asked for")
 	assert.NotContains(t, fault.Message, "cluster_id")
@@ -148,7 +149,7 @@ func TestOfArchive_refusesTheHour(t *testing.T) {
 		{Reason: podlog.ReasonProxy, Status: 400},
 		{Reason: podlog.ReasonDropped},
 	} {
-		assert.Equal(t, health.Of(other, live()), health.OfArchive(other, live()))
+		assert.Equal(t, status.Of(other, live()), status.OfArchive(other, live()))
 	}
 }
 
@@ -162,17 +163,17 @@ func TestOf_aWebPage(t *testing.T) {
 		"Missing or invalid token":              false,
 		"":                                      false,
 	} {
-		message := health.Of(&podlog.Error{Reason: podlog.ReasonStatus, Status: 403, Body: body}, live()).Message
+		message := status.Of(&podlog.Error{Reason: podlog.ReasonStatus, Status: 403, Body: body}, live()).Message
 		assert.Equal(t, want, strings.Contains(message, page), "%q", body)
 		assert.Contains(t, message, "the service refuses the token")
 	}
 }
 
 func TestOf_anotherLoginOfAProxy(t *testing.T) {
-	fault := health.Of(&podlog.Error{
+	fault := status.Of(&podlog.Error{
 		Reason: podlog.ReasonProxyAuth, Status: 407, Err: fmt.Errorf("%w: NTLM", podlog.ErrOtherLogin),
 	}, live())
-	assert.Equal(t, health.ThirdPartyGeneric, fault.Type)
+	assert.Equal(t, sourcehealth.ThirdPartyGeneric, fault.Type)
 	assert.Equal(t, "proxy_auth_407", fault.Label)
 	assert.Contains(t, fault.Message, "another kind of login than Basic: NTLM; only Basic authentication")
 	assert.NotContains(t, fault.Message, "check user and password", "they are not the cause")
@@ -181,17 +182,17 @@ func TestOf_anotherLoginOfAProxy(t *testing.T) {
 func TestFault_ofTheSourceItself(t *testing.T) {
 	cause := errors.New("the cause")
 	for _, test := range []struct {
-		fault  health.Fault
-		typ    health.ErrorType
+		fault  sourcehealth.Fault
+		typ    sourcehealth.ErrorType
 		label  string
 		advice []string
 	}{
-		{health.NoToken(), health.ThirdPartyConfig, "no_token", []string{"auth", "token file"}},
-		{health.Authenticator(cause), health.ThirdPartyGeneric, "authenticator", []string{"the cause; ", "extension"}},
-		{health.PipelineRefuses(cause), health.FirstPartyGeneric, "pipeline_refuses", []string{"the cause; ", "exporters", "memory_limiter", "Nothing is lost"}},
-		{health.PipelineRefusesAll(cause), health.FirstPartyGeneric, "pipeline_refuses_all", []string{"the cause; ", "token", "Nothing is lost"}},
-		{health.PipelineRejects("guid a", cause), health.FirstPartyGeneric, "pipeline_discards", []string{"guid a", "the cause; ", "lost"}},
-		{health.PipelineBlocks(90 * time.Second), health.FirstPartyGeneric, "pipeline_blocks", []string{"1m30s", "queues", "Nothing is lost"}},
+		{status.NoToken(), sourcehealth.ThirdPartyConfig, "no_token", []string{"auth", "token file"}},
+		{status.Authenticator(cause), sourcehealth.ThirdPartyGeneric, "authenticator", []string{"the cause; ", "extension"}},
+		{status.PipelineRefuses(cause), sourcehealth.FirstPartyGeneric, "pipeline_refuses", []string{"the cause; ", "exporters", "memory_limiter", "Nothing is lost"}},
+		{status.PipelineRefusesAll(cause), sourcehealth.FirstPartyGeneric, "pipeline_refuses_all", []string{"the cause; ", "token", "Nothing is lost"}},
+		{status.PipelineRejects("guid a", cause), sourcehealth.FirstPartyGeneric, "pipeline_discards", []string{"guid a", "the cause; ", "lost"}},
+		{status.PipelineBlocks(90 * time.Second), sourcehealth.FirstPartyGeneric, "pipeline_blocks", []string{"1m30s", "queues", "Nothing is lost"}},
 	} {
 		t.Run(test.label, func(t *testing.T) {
 			assert.Equal(t, test.typ, test.fault.Type)
@@ -206,20 +207,20 @@ func TestFault_ofTheSourceItself(t *testing.T) {
 }
 
 func TestErrorType_healthEvent(t *testing.T) {
-	assert.Equal(t, "ThirdPartyConfigError", health.ThirdPartyConfig.HealthEvent())
-	assert.Equal(t, "ThirdPartyGenericError", health.ThirdPartyGeneric.HealthEvent())
-	assert.Equal(t, "FirstPartyGenericError", health.FirstPartyGeneric.HealthEvent())
+	assert.Equal(t, "ThirdPartyConfigError", sourcehealth.ThirdPartyConfig.HealthEvent())
+	assert.Equal(t, "ThirdPartyGenericError", sourcehealth.ThirdPartyGeneric.HealthEvent())
+	assert.Equal(t, "FirstPartyGenericError", sourcehealth.FirstPartyGeneric.HealthEvent())
 }
 
 // What others return is told as far as it is read, and what to do is never cut off.
 func TestFault_anErrorOfOthersIsCut(t *testing.T) {
 	long := errors.New(strings.Repeat("ä", 1_000_000))
-	for name, fault := range map[string]health.Fault{
-		"authenticator": health.Authenticator(long),
-		"refuses":       health.PipelineRefuses(long),
-		"refuses all":   health.PipelineRefusesAll(long),
-		"rejects":       health.PipelineRejects("guid a", long),
-		"storage":       health.StorageFails(long),
+	for name, fault := range map[string]sourcehealth.Fault{
+		"authenticator": status.Authenticator(long),
+		"refuses":       status.PipelineRefuses(long),
+		"refuses all":   status.PipelineRefusesAll(long),
+		"rejects":       status.PipelineRejects("guid a", long),
+		"storage":       status.StorageFails(long),
 	} {
 		t.Run(name, func(t *testing.T) {
 			assert.Less(t, len(fault.Message), 3000)
@@ -228,5 +229,5 @@ func TestFault_anErrorOfOthersIsCut(t *testing.T) {
 			assert.Contains(t, fault.Message, "; check")
 		})
 	}
-	assert.Contains(t, health.StorageFails(errors.New("disk full")).Message, "not saved: disk full; check")
+	assert.Contains(t, status.StorageFails(errors.New("disk full")).Message, "not saved: disk full; check")
 }

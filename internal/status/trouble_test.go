@@ -1,4 +1,4 @@
-package health_test
+package status_test
 
 import (
 	"errors"
@@ -11,23 +11,24 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component/componentstatus"
 
-	"github.com/proofpointpod/otelcol/internal/health"
 	"github.com/proofpointpod/otelcol/internal/podlog"
+	"github.com/proofpointpod/otelcol/internal/sourcehealth"
+	"github.com/proofpointpod/otelcol/internal/status"
 )
 
-func diskFull() health.Fault { return health.StorageFails(errors.New("no space left on device")) }
+func diskFull() sourcehealth.Fault { return status.StorageFails(errors.New("no space left on device")) }
 
 func TestStream_goesOnWithATrouble(t *testing.T) {
 	watch(t, both(), func(s *source) {
 		stream := s.Stream(podlog.Message)
-		stream.Is(health.Collecting)
-		s.Stream(podlog.Maillog).Is(health.Collecting)
-		stream.Trouble(health.StorageTrouble, diskFull())
+		stream.Is(sourcehealth.Collecting)
+		s.Stream(podlog.Maillog).Is(sourcehealth.Collecting)
+		stream.Trouble(status.StorageTrouble, diskFull())
 
 		event := s.last(4)
 		assert.Equal(s.t, componentstatus.StatusRecoverableError, event.Status())
 		require.ErrorContains(s.t, event.Err(), "message: the position is not saved: no space left on device")
-		assert.Equal(s.t, health.Collecting, stream.State())
+		assert.Equal(s.t, sourcehealth.Collecting, stream.State())
 		assert.Equal(s.t, map[string]any{
 			"state":        "Collecting",
 			"error.type":   "FirstPartyGeneric",
@@ -43,7 +44,7 @@ func TestStream_goesOnWithATrouble(t *testing.T) {
 			},
 		}, attributes(event), "the source is as its stream that is worst off")
 
-		stream.Clear(health.StorageTrouble)
+		stream.Clear(status.StorageTrouble)
 		event = s.last(5)
 		assert.Equal(s.t, componentstatus.StatusOK, event.Status())
 		assert.Len(s.t, attributes(event), 2, "nothing of it is left")
@@ -53,25 +54,25 @@ func TestStream_goesOnWithATrouble(t *testing.T) {
 func TestStream_troublesAreReportedOnChangeOnly(t *testing.T) {
 	watch(t, message(), func(s *source) {
 		stream := s.Stream(podlog.Message)
-		stream.Clear(health.StorageTrouble)
+		stream.Clear(status.StorageTrouble)
 		s.last(1)
-		stream.Trouble(health.StorageTrouble, diskFull())
-		stream.Trouble(health.StorageTrouble, health.StorageFails(errors.New("the same, in other words")))
+		stream.Trouble(status.StorageTrouble, diskFull())
+		stream.Trouble(status.StorageTrouble, status.StorageFails(errors.New("the same, in other words")))
 		s.last(2)
-		stream.Trouble(health.BackfillTrouble, health.SecondTokenNeeded("a"))
+		stream.Trouble(status.BackfillTrouble, status.SecondTokenNeeded("a"))
 		s.last(3)
-		stream.Trouble(health.BackfillTrouble, health.FillFails(dropped()))
+		stream.Trouble(status.BackfillTrouble, status.FillFails(dropped()))
 		s.last(4)
-		stream.Trouble(health.BackfillTrouble, health.FillFails(refused()))
+		stream.Trouble(status.BackfillTrouble, status.FillFails(refused()))
 		event := s.last(5)
 		assert.ErrorContains(s.t, event.Err(), "in other words", "the newest words for it")
 		assert.ErrorContains(s.t, event.Err(), "the archive can't be read, gaps stay open: the service refuses the token")
-		stream.Clear(health.StorageTrouble)
+		stream.Clear(status.StorageTrouble)
 		event = s.last(6)
 		assert.NotContains(s.t, event.Err().Error(), "in other words")
-		stream.Clear(health.StorageTrouble)
+		stream.Clear(status.StorageTrouble)
 		s.last(6)
-		stream.Clear(health.BackfillTrouble)
+		stream.Clear(status.BackfillTrouble)
 		assert.Equal(s.t, componentstatus.StatusOK, s.last(7).Status())
 	})
 }
@@ -80,14 +81,14 @@ func TestStream_troublesAreReportedOnChangeOnly(t *testing.T) {
 func TestStream_failsWithATrouble(t *testing.T) {
 	watch(t, message(), func(s *source) {
 		stream := s.Stream(podlog.Message)
-		stream.Trouble(health.StorageTrouble, diskFull())
+		stream.Trouble(status.StorageTrouble, diskFull())
 		stream.Failing(dropped(), 2, time.Time{})
 		event := s.last(3)
 		assert.Equal(s.t, "ThirdPartyGeneric", attributes(event)["error.type"])
 		assert.Equal(s.t, int64(2), attributes(event)["retry.attempt"])
 		require.ErrorContains(s.t, event.Err(), "message: the connection ended"+retriedForEver+"; the position is not saved")
 
-		stream.Is(health.Collecting)
+		stream.Is(sourcehealth.Collecting)
 		event = s.last(4)
 		assert.Equal(s.t, "FirstPartyGeneric", attributes(event)["error.type"], "the trouble is still there")
 		assert.NotContains(s.t, attributes(event), "retry.attempt")
@@ -122,19 +123,19 @@ func TestStream_tellsOfOpenGaps(t *testing.T) {
 }
 
 func TestStream_tellsOnce(t *testing.T) {
-	gone := func(hour int) health.Fault {
+	gone := func(hour int) sourcehealth.Fault {
 		from := time.Date(2026, 1, 12, hour, 10, 0, 0, time.UTC)
-		return health.Unrecoverable(from, from.Add(time.Hour))
+		return status.Unrecoverable(from, from.Add(time.Hour))
 	}
 	for name, test := range map[string]struct {
-		before func(*health.Stream)
+		before func(*status.Stream)
 		status componentstatus.Status // after it was told
 	}{
-		"while all is well":   {func(stream *health.Stream) { stream.Is(health.Collecting) }, componentstatus.StatusOK},
-		"in another trouble":  {func(stream *health.Stream) { stream.Trouble(health.BackfillTrouble, health.SecondTokenNeeded("a")) }, componentstatus.StatusRecoverableError},
-		"in storage trouble":  {func(stream *health.Stream) { stream.Trouble(health.StorageTrouble, diskFull()) }, componentstatus.StatusRecoverableError},
-		"while it fails":      {func(stream *health.Stream) { stream.Failing(dropped(), 1, time.Time{}) }, componentstatus.StatusRecoverableError},
-		"after it has failed": {func(stream *health.Stream) { stream.Quit(refused(), 1) }, componentstatus.StatusPermanentError},
+		"while all is well":   {func(stream *status.Stream) { stream.Is(sourcehealth.Collecting) }, componentstatus.StatusOK},
+		"in another trouble":  {func(stream *status.Stream) { stream.Trouble(status.BackfillTrouble, status.SecondTokenNeeded("a")) }, componentstatus.StatusRecoverableError},
+		"in storage trouble":  {func(stream *status.Stream) { stream.Trouble(status.StorageTrouble, diskFull()) }, componentstatus.StatusRecoverableError},
+		"while it fails":      {func(stream *status.Stream) { stream.Failing(dropped(), 1, time.Time{}) }, componentstatus.StatusRecoverableError},
+		"after it has failed": {func(stream *status.Stream) { stream.Quit(refused(), 1) }, componentstatus.StatusPermanentError},
 	} {
 		t.Run(name, func(t *testing.T) {
 			watch(t, message(), func(s *source) {
@@ -160,12 +161,12 @@ func TestStream_tellsOnce(t *testing.T) {
 func TestStream_saysNothingOfTroublesOnceItStops(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var w watcher
-		s := health.NewSource(message(), w.report)
+		s := status.NewSource(message(), w.report)
 		s.Initialized()
 		s.Stopping()
 		stream := s.Stream(podlog.Message)
-		stream.Trouble(health.StorageTrouble, diskFull())
-		stream.Clear(health.StorageTrouble)
+		stream.Trouble(status.StorageTrouble, diskFull())
+		stream.Clear(status.StorageTrouble)
 		stream.Gaps(3, time.Now(), true)
 		stream.Lost(diskFull())
 		synctest.Wait()
@@ -175,36 +176,36 @@ func TestStream_saysNothingOfTroublesOnceItStops(t *testing.T) {
 }
 
 func TestFault_ofPositions(t *testing.T) {
-	assert.Equal(t, health.FirstPartyGeneric, diskFull().Type)
+	assert.Equal(t, sourcehealth.FirstPartyGeneric, diskFull().Type)
 	assert.Equal(t, "storage_fails", diskFull().Label)
 
-	needed := health.SecondTokenNeeded("the archive's hour can't be read within 30m0s")
-	assert.Equal(t, health.ThirdPartyConfig, needed.Type)
+	needed := status.SecondTokenNeeded("the archive's hour can't be read within 30m0s")
+	assert.Equal(t, sourcehealth.ThirdPartyConfig, needed.Type)
 	assert.False(t, needed.NewTokenHelps, "a new first token does not")
 	assert.Contains(t, needed.Message, "backfill.api_secret")
 
-	fills := health.FillFails(refused())
-	assert.Equal(t, health.ThirdPartyConfig, fills.Type)
+	fills := status.FillFails(refused())
+	assert.Equal(t, sourcehealth.ThirdPartyConfig, fills.Type)
 	assert.Equal(t, "backfill_status_401", fills.Label, "another fault than that of the live session")
 	assert.Equal(t, 401, fills.Status)
 	assert.Equal(t, "It is tried again by itself", fills.Outlook, "whatever becomes of a live session")
 
-	gone := health.Unrecoverable(time.Date(2026, 1, 12, 12, 10, 0, 0, time.UTC), time.Date(2026, 1, 12, 13, 0, 0, 0, time.UTC))
-	assert.Equal(t, health.ThirdPartyGeneric, gone.Type)
+	gone := status.Unrecoverable(time.Date(2026, 1, 12, 12, 10, 0, 0, time.UTC), time.Date(2026, 1, 12, 13, 0, 0, 0, time.UTC))
+	assert.Equal(t, sourcehealth.ThirdPartyGeneric, gone.Type)
 	assert.Contains(t, gone.Message, "30 days")
 }
 
 func TestStream_tellsWhatIsWrong(t *testing.T) {
 	watch(t, message(), func(s *source) {
 		stream := s.Stream(podlog.Message)
-		stream.Is(health.Collecting)
+		stream.Is(sourcehealth.Collecting)
 		assert.Empty(s.t, stream.Wrong())
-		stream.Trouble(health.StorageTrouble, diskFull())
-		degraded := health.Wrong{Fault: diskFull(), Effect: health.Degraded}
-		assert.Equal(s.t, []health.Wrong{degraded}, stream.Wrong())
+		stream.Trouble(status.StorageTrouble, diskFull())
+		degraded := status.Wrong{Fault: diskFull(), Effect: status.Degraded}
+		assert.Equal(s.t, []status.Wrong{degraded}, stream.Wrong())
 		stream.Failing(dropped(), 1, time.Time{})
-		assert.Equal(s.t, []health.Wrong{{Fault: dropped(), Effect: health.Retrying}, degraded}, stream.Wrong())
+		assert.Equal(s.t, []status.Wrong{{Fault: dropped(), Effect: status.Retrying}, degraded}, stream.Wrong())
 		stream.Quit(refused(), 1)
-		assert.Equal(s.t, []health.Wrong{{Fault: refused(), Effect: health.Stopped}, degraded}, stream.Wrong())
+		assert.Equal(s.t, []status.Wrong{{Fault: refused(), Effect: status.Stopped}, degraded}, stream.Wrong())
 	})
 }

@@ -1,4 +1,4 @@
-package health
+package sourcehealth
 
 // ErrorType says whose fault an error is and whether it can pass by itself. The names are those of Sumo Logic's source.
 type ErrorType string

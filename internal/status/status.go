@@ -1,4 +1,4 @@
-package health
+package status
 
 import (
 	"errors"
@@ -9,6 +9,8 @@ import (
 
 	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/proofpointpod/otelcol/internal/sourcehealth"
 )
 
 // The attributes of a status event.
@@ -83,9 +85,9 @@ func (s *Source) worst() *Stream {
 }
 
 // faults are what is wrong with the stream: first what keeps it from collecting, then what it goes on with.
-func (s *Stream) faults() []Fault {
-	var list []Fault
-	if s.status.state == Error {
+func (s *Stream) faults() []sourcehealth.Fault {
+	var list []sourcehealth.Fault
+	if s.status.state == sourcehealth.Error {
 		list = append(list, s.status.fault)
 	}
 	for _, kind := range slices.Sorted(maps.Keys(s.troubles)) {
@@ -98,7 +100,7 @@ func (s *Stream) faults() []Fault {
 func (s *Stream) errorText() string {
 	var messages []string
 	for i, fault := range s.faults() {
-		if i == 0 && s.status.state == Error && !s.status.quit {
+		if i == 0 && s.status.state == sourcehealth.Error && !s.status.quit {
 			fault = retried(fault, s.status.deadline)
 		}
 		messages = append(messages, fault.Text())
@@ -145,19 +147,19 @@ func (s *Stream) put(to pcommon.Map) {
 
 // rank orders states from the worst and the least advanced to the best, so that a source's state is that of its worst
 // stream.
-func rank(state State) int {
+func rank(state sourcehealth.State) int {
 	switch state {
-	case Stopping:
+	case sourcehealth.Stopping:
 		return 0
-	case Error:
+	case sourcehealth.Error:
 		return 1
-	case Pending:
+	case sourcehealth.Pending:
 		return 2
-	case Started:
+	case sourcehealth.Started:
 		return 3
-	case Initialized:
+	case sourcehealth.Initialized:
 		return 4
-	case Authenticated:
+	case sourcehealth.Authenticated:
 		return 5
 	default:
 		return 6

@@ -1,4 +1,6 @@
-package health
+package status
+
+import "github.com/proofpointpod/otelcol/internal/sourcehealth"
 
 // Effect is what a fault does to a stream.
 type Effect string
@@ -15,7 +17,7 @@ const (
 
 // Wrong is one thing that is wrong with a stream.
 type Wrong struct {
-	Fault  Fault
+	Fault  sourcehealth.Fault
 	Effect Effect
 }
 
@@ -26,7 +28,7 @@ func (s *Stream) Wrong() []Wrong {
 	var list []Wrong
 	for i, fault := range s.faults() {
 		effect := Degraded
-		if i == 0 && s.status.state == Error {
+		if i == 0 && s.status.state == sourcehealth.Error {
 			effect = Retrying
 			if s.status.quit {
 				effect = Stopped

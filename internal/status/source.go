@@ -1,4 +1,4 @@
-package health
+package status
 
 import (
 	"strings"
@@ -8,6 +8,7 @@ import (
 	"go.opentelemetry.io/collector/component/componentstatus"
 
 	"github.com/proofpointpod/otelcol/internal/podlog"
+	"github.com/proofpointpod/otelcol/internal/sourcehealth"
 )
 
 // maxPending is how many events wait for a watcher that takes its time.
@@ -22,14 +23,14 @@ const maxPending = 1000
 // fault, or of what it means for the future. One more attempt that fails in the same way is none.
 type Source struct {
 	report    func(*componentstatus.Event)
-	subscribe func(Event) // nil: nobody wants health events
+	subscribe func(sourcehealth.Event) // nil: nobody wants health events
 	identity  Identity
 
 	mu        sync.Mutex
 	streams   []*Stream
 	reported  string                   // the key of the newest status event made
 	pending   []*componentstatus.Event // made, not yet reported
-	events    []Event                  // the same of health events
+	events    []sourcehealth.Event     // the same of health events
 	trackers  []*tracker
 	lifetimes map[Token]lifetime
 	skew      time.Duration // how far the service's clock is ahead
@@ -52,7 +53,7 @@ func NewSource(types []podlog.EventType, report func(*componentstatus.Event)) *S
 	s := &Source{report: report, wake: make(chan struct{}, 1), lifetimes: map[Token]lifetime{}}
 	for _, t := range types {
 		s.streams = append(s.streams, &Stream{
-			source: s, Type: t, status: status{state: Pending}, since: time.Now(), troubles: map[Trouble]Fault{},
+			source: s, Type: t, status: status{state: sourcehealth.Pending}, since: time.Now(), troubles: map[Trouble]sourcehealth.Fault{},
 		})
 	}
 	return s
@@ -63,7 +64,7 @@ func (s *Source) Describe(identity Identity) { s.identity = identity }
 
 // Subscribe has every health event given to take, from the reporting goroutine, in the order in which they happened. It
 // is called before Initialized.
-func (s *Source) Subscribe(take func(Event)) { s.subscribe = take }
+func (s *Source) Subscribe(take func(sourcehealth.Event)) { s.subscribe = take }
 
 // Stream returns the stream of an event type that NewSource was given.
 func (s *Source) Stream(t podlog.EventType) *Stream {
@@ -76,13 +77,13 @@ func (s *Source) Stream(t podlog.EventType) *Stream {
 }
 
 // Started notes that the component's Start was called. The collector has reported that itself.
-func (s *Source) Started() { s.setAll(Started) }
+func (s *Source) Started() { s.setAll(sourcehealth.Started) }
 
 // Initialized reports, before it returns, that the source is ready to connect, and begins to report what the streams
 // say from then on. It is called once, from within the component's Start, or the collector would follow Start with an
 // event of its own that says nothing.
 func (s *Source) Initialized() {
-	s.setAll(Initialized)
+	s.setAll(sourcehealth.Initialized)
 	s.mu.Lock()
 	s.pending = nil // what came before is in this event
 	event := s.next()
@@ -96,7 +97,7 @@ func (s *Source) Initialized() {
 // Stopping notes that Shutdown was called. From then on no status is reported, but for what is on its way to a watcher
 // at that moment: the rest is the collector's to say. What was degraded is resolved.
 func (s *Source) Stopping() {
-	s.setAll(Stopping)
+	s.setAll(sourcehealth.Stopping)
 	s.mu.Lock()
 	if !s.stopped {
 		s.retire()
@@ -111,7 +112,7 @@ func (s *Source) Stopping() {
 // nil, and blocks for ever, if Initialized was never called.
 func (s *Source) Done() <-chan struct{} { return s.done }
 
-func (s *Source) setAll(state State) {
+func (s *Source) setAll(state sourcehealth.State) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, stream := range s.streams {

@@ -1,8 +1,10 @@
-package health
+package status
 
 import (
 	"fmt"
 	"time"
+
+	"github.com/proofpointpod/otelcol/internal/sourcehealth"
 )
 
 // clockAlarm is how far the clocks may be apart.
@@ -16,7 +18,7 @@ func (s *Stream) ClockIsBehind(by time.Duration) {
 		source.skew = by
 		t := source.tracker(nil, clocks)
 		if by.Abs() > clockAlarm {
-			source.wrong(t, SeverityWarning, clockDiffers(by), 1)
+			source.wrong(t, sourcehealth.SeverityWarning, clockDiffers(by), 1)
 		} else {
 			source.well(t)
 		}
@@ -27,13 +29,13 @@ func (s *Stream) ClockIsBehind(by time.Duration) {
 }
 
 // clockDiffers is the fault of a machine whose clock is so far behind the service's.
-func clockDiffers(behind time.Duration) Fault {
+func clockDiffers(behind time.Duration) sourcehealth.Fault {
 	direction := "behind"
 	if behind < 0 {
 		direction = "ahead of"
 	}
-	return Fault{
-		Type: FirstPartyGeneric, Label: "clock_differs",
+	return sourcehealth.Fault{
+		Type: sourcehealth.FirstPartyGeneric, Label: "clock_differs",
 		Message: fmt.Sprintf("this machine's clock is %v %s the service's: check its time synchronisation. Nothing is lost by it: gaps are reckoned by the service's clock, but lag and the time of what is logged are not right",
 			behind.Abs().Round(time.Second), direction),
 	}

@@ -1,4 +1,4 @@
-package health
+package status
 
 // Origin says where a token comes from, so that what is told of the token names the one place to look at.
 type Origin struct {

@@ -1,4 +1,4 @@
-package health
+package status
 
 import (
 	"errors"
@@ -8,13 +8,14 @@ import (
 	"time"
 
 	"github.com/proofpointpod/otelcol/internal/podlog"
+	"github.com/proofpointpod/otelcol/internal/sourcehealth"
 )
 
 // retried is a fault with what becomes of it by itself until a deadline, or for as long as it takes if that is zero.
-func retried(f Fault, deadline time.Time) Fault {
+func retried(f sourcehealth.Fault, deadline time.Time) sourcehealth.Fault {
 	switch {
 	case f.Outlook != "": // it says so itself
-	case f.Type == ThirdPartyConfig:
+	case f.Type == sourcehealth.ThirdPartyConfig:
 		f.Outlook = "It goes on by itself when there is another token"
 	case deadline.IsZero():
 		f.Outlook = "It is tried again by itself, for as long as it takes"
@@ -37,12 +38,12 @@ const aboutProxy = "A proxy is taken from proxy_url, or else from HTTPS_PROXY of
 // answer that the service itself has sent is a fault of ThirdPartyConfig: whatever else looks like a mistake in the
 // configuration, anybody on the way can cause, so it has the same advice, and is retried. Without TLS, and where TLS
 // does not verify the certificate, nobody knows who has answered.
-func Of(err *podlog.Error, from Origin) Fault {
+func Of(err *podlog.Error, from Origin) sourcehealth.Fault {
 	return newFault(err, adviceFor(err, from))
 }
 
 // OfArchive is Of for a session with the archive.
-func OfArchive(err *podlog.Error, from Origin) Fault {
+func OfArchive(err *podlog.Error, from Origin) sourcehealth.Fault {
 	if err.Reason == podlog.ReasonStatus && err.Status == http.StatusBadRequest {
 		return newFault(err, "the archive refuses the hour that it was asked for: check the clock of this machine. If it lasts, ask Proofpoint's support about sinceTime and toTime of the archive")
 	}
@@ -50,11 +51,11 @@ func OfArchive(err *podlog.Error, from Origin) Fault {
 }
 
 // newFault returns the fault of an error with advice.
-func newFault(err *podlog.Error, advice string) Fault {
-	fault := Fault{Type: ThirdPartyGeneric, Label: err.Label(), Status: err.Status}
+func newFault(err *podlog.Error, advice string) sourcehealth.Fault {
+	fault := sourcehealth.Fault{Type: sourcehealth.ThirdPartyGeneric, Label: err.Label(), Status: err.Status}
 	if err.Reason == podlog.ReasonStatus && err.Verified {
 		fault.Type = typeOfStatus(err.Status)
-		fault.NewTokenHelps = fault.Type == ThirdPartyConfig && newTokenHelps(err.Status)
+		fault.NewTokenHelps = fault.Type == sourcehealth.ThirdPartyConfig && newTokenHelps(err.Status)
 	}
 	if err.Reason == podlog.ReasonStatus && isPage(err.Body) {
 		advice += ". The answer is a web page: a proxy or firewall in between may have written it, and not the service"
@@ -104,16 +105,16 @@ func adviceFor(err *podlog.Error, from Origin) string {
 }
 
 // EndsWhenQuiet is a session's end that came, as did the one before, when nothing had come for so long.
-func EndsWhenQuiet(fault Fault, quiet time.Duration) Fault {
+func EndsWhenQuiet(fault sourcehealth.Fault, quiet time.Duration) sourcehealth.Fault {
 	fault.Message += fmt.Sprintf(". Sessions end again and again when nothing has come for %v: a proxy, firewall or load balancer in between may end quiet connections. Set keepalive.interval to less, such as %v",
 		quiet.Round(time.Second), min(quiet/2, 30*time.Second).Round(time.Second))
 	return fault
 }
 
 // NoToken is the fault of an authenticator that adds no header to a request.
-func NoToken() Fault {
-	return Fault{
-		Type: ThirdPartyConfig, Label: "no_token", NewTokenHelps: true,
+func NoToken() sourcehealth.Fault {
+	return sourcehealth.Fault{
+		Type: sourcehealth.ThirdPartyConfig, Label: "no_token", NewTokenHelps: true,
 		Message: "the authenticator that auth names has no token: check its configuration, and that its token file exists, is readable and not empty. bearertokenauth gives up on a file that it could not read at the start, unless its retry_on_failure is enabled: then restart the collector once the file is there",
 	}
 }
@@ -132,68 +133,68 @@ func brief(err error) string {
 }
 
 // Authenticator is the fault of an authenticator that failed.
-func Authenticator(err error) Fault {
-	return Fault{
-		Type: ThirdPartyGeneric, Label: "authenticator",
+func Authenticator(err error) sourcehealth.Fault {
+	return sourcehealth.Fault{
+		Type: sourcehealth.ThirdPartyGeneric, Label: "authenticator",
 		Message: fmt.Sprintf("%s; check the configuration of the extension and what it gets its token from", brief(err)),
 	}
 }
 
 // PipelineRefuses is the fault of a pipeline that returned err for a batch that it may accept later.
-func PipelineRefuses(err error) Fault {
-	return Fault{
-		Type: FirstPartyGeneric, Label: "pipeline_refuses",
+func PipelineRefuses(err error) sourcehealth.Fault {
+	return sourcehealth.Fault{
+		Type: sourcehealth.FirstPartyGeneric, Label: "pipeline_refuses",
 		Message: fmt.Sprintf("the pipeline refuses records: %s; check the exporters and their backends, and memory_limiter", brief(err)),
 		Outlook: "Nothing is lost meanwhile: the same batch is tried again, and the service keeps what comes after it",
 	}
 }
 
 // PipelineRefusesAll is the fault of a pipeline that returned err for good for whatever it was offered.
-func PipelineRefusesAll(err error) Fault {
-	return Fault{
-		Type: FirstPartyGeneric, Label: "pipeline_refuses_all",
+func PipelineRefusesAll(err error) sourcehealth.Fault {
+	return sourcehealth.Fault{
+		Type: sourcehealth.FirstPartyGeneric, Label: "pipeline_refuses_all",
 		Message: fmt.Sprintf("the pipeline refuses every record, and says that it always will: %s; check the token, the address and the limits of the exporter's backend", brief(err)),
 		Outlook: "Nothing is lost meanwhile: the records are held and offered again, and the service keeps what comes after them",
 	}
 }
 
 // PipelineRejects is the fault of a pipeline that returned err for good for one record, and accepts others.
-func PipelineRejects(name string, err error) Fault {
-	return Fault{
-		Type: FirstPartyGeneric, Label: labelRejects,
+func PipelineRejects(name string, err error) sourcehealth.Fault {
+	return sourcehealth.Fault{
+		Type: sourcehealth.FirstPartyGeneric, Label: labelRejects,
 		Message: fmt.Sprintf("a record is lost (%s): the pipeline refuses it for good while it accepts others: %s; check the processors and exporters that this names", name, brief(err)),
 		Outlook: "It goes on with the next record. Records like it may be lost, too",
 	}
 }
 
 // PipelineBlocks is the fault of a pipeline that has neither accepted nor refused a batch for so long.
-func PipelineBlocks(so time.Duration) Fault {
-	return Fault{
-		Type: FirstPartyGeneric, Label: "pipeline_blocks",
+func PipelineBlocks(so time.Duration) sourcehealth.Fault {
+	return sourcehealth.Fault{
+		Type: sourcehealth.FirstPartyGeneric, Label: "pipeline_blocks",
 		Message: fmt.Sprintf("the pipeline has neither accepted nor refused a batch for %v; check the exporters, their queues and their backends", so),
 		Outlook: "Nothing is lost meanwhile: the service keeps what comes after this batch",
 	}
 }
 
 // StorageFails is the fault of a storage extension that returned err.
-func StorageFails(err error) Fault {
-	return Fault{
-		Type: FirstPartyGeneric, Label: "storage_fails",
+func StorageFails(err error) sourcehealth.Fault {
+	return sourcehealth.Fault{
+		Type: sourcehealth.FirstPartyGeneric, Label: "storage_fails",
 		Message: fmt.Sprintf("the position is not saved: %s; check the storage extension, its directory, the space there, and that no other collector uses it", brief(err)),
 		Outlook: "Records keep flowing, and it is tried again by itself; a restart meanwhile repeats records",
 	}
 }
 
 // SecondTokenNeeded is the fault of gaps that cannot be filled with the one token, for the reason given.
-func SecondTokenNeeded(reason string) Fault {
-	return Fault{
-		Type: ThirdPartyConfig, Label: "second_token_needed",
+func SecondTokenNeeded(reason string) sourcehealth.Fault {
+	return sourcehealth.Fault{
+		Type: sourcehealth.ThirdPartyConfig, Label: "second_token_needed",
 		Message: reason + "; gaps stay open until a second token is set as backfill.api_secret, with which the archive is read beside the live session",
 	}
 }
 
 // FillFails is the fault of an archive that can't be read.
-func FillFails(fault Fault) Fault {
+func FillFails(fault sourcehealth.Fault) sourcehealth.Fault {
 	fault.Label = "backfill_" + fault.Label
 	fault.Message = "the archive can't be read, gaps stay open: " + fault.Message
 	fault.Outlook = "It is tried again by itself"
@@ -201,72 +202,72 @@ func FillFails(fault Fault) Fault {
 }
 
 // NotTheArchive is the fault of a service that takes no notice of the times that it is asked for.
-func NotTheArchive(err error) Fault {
-	return Fault{
-		Type: ThirdPartyGeneric, Label: "not_the_archive",
+func NotTheArchive(err error) sourcehealth.Fault {
+	return sourcehealth.Fault{
+		Type: sourcehealth.ThirdPartyGeneric, Label: "not_the_archive",
 		Message: fmt.Sprintf("%v; it is asked again in half an hour. If that does not help, ask Proofpoint's support for the archive", err),
 	}
 }
 
 // Unrecoverable is the fault of records that the archive has no more.
-func Unrecoverable(from, to time.Time) Fault {
-	return Fault{
-		Type: ThirdPartyGeneric, Label: labelUnrecoverable,
+func Unrecoverable(from, to time.Time) sourcehealth.Fault {
+	return sourcehealth.Fault{
+		Type: sourcehealth.ThirdPartyGeneric, Label: labelUnrecoverable,
 		Message: fmt.Sprintf("records that reached the service from %s to %s may be missing for good: the archive keeps 30 days. Tell those who rely on them: nothing brings them back",
 			from.UTC().Format(time.RFC3339), to.UTC().Format(time.RFC3339)),
 	}
 }
 
 // UnrecoverableGaps is that of so many gaps, which lie within a span of time.
-func UnrecoverableGaps(count int, from, to time.Time) Fault {
-	return Fault{
-		Type: ThirdPartyGeneric, Label: labelUnrecoverable,
+func UnrecoverableGaps(count int, from, to time.Time) sourcehealth.Fault {
+	return sourcehealth.Fault{
+		Type: sourcehealth.ThirdPartyGeneric, Label: labelUnrecoverable,
 		Message: fmt.Sprintf("records that reached the service in %d intervals between %s and %s may be missing for good: the archive keeps 30 days. Tell those who rely on them: nothing brings them back",
 			count, from.UTC().Format(time.RFC3339), to.UTC().Format(time.RFC3339)),
 	}
 }
 
 // UnrecoverableRecords is that of so many records whose `ts` was older than the archive reaches when they came.
-func UnrecoverableRecords(count int) Fault {
-	return Fault{
-		Type: ThirdPartyGeneric, Label: labelUnrecoverable,
+func UnrecoverableRecords(count int) sourcehealth.Fault {
+	return sourcehealth.Fault{
+		Type: sourcehealth.ThirdPartyGeneric, Label: labelUnrecoverable,
 		Message: fmt.Sprintf("%d records may be missing for good: the pipeline had not stored them when the collector ended, and with a ts from more than 30 days before they came they are not in the archive. Look for records with such a ts in the backend: if they are there, nothing is missing",
 			count),
 	}
 }
 
 // RecordsInvalid is the fault of records that are not JSON.
-func RecordsInvalid() Fault {
-	return Fault{
-		Type: ThirdPartyGeneric, Label: "records_invalid_json",
+func RecordsInvalid() sourcehealth.Fault {
+	return sourcehealth.Fault{
+		Type: sourcehealth.ThirdPartyGeneric, Label: "records_invalid_json",
 		Message: "records came that are not one JSON object in valid UTF-8: they are handed on as they came, marked proofpointpod.problem=invalid_json; look for them in the backend, and show them to Proofpoint's support",
 	}
 }
 
 // RecordsCut is the fault of records that are longer than max_record_size.
-func RecordsCut() Fault {
-	return Fault{
-		Type: FirstPartyGeneric, Label: "records_truncated",
+func RecordsCut() sourcehealth.Fault {
+	return sourcehealth.Fault{
+		Type: sourcehealth.FirstPartyGeneric, Label: "records_truncated",
 		Message: "records came that are longer than max_record_size: what is beyond it is lost, the rest is handed on, marked proofpointpod.problem=truncated; raise max_record_size",
 	}
 }
 
 // RecordsTooLargeForMap is the fault of records that exceed max_record_size once they are parsed.
-func RecordsTooLargeForMap() Fault {
-	return Fault{
-		Type: FirstPartyGeneric, Label: "records_too_large_for_map",
+func RecordsTooLargeForMap() sourcehealth.Fault {
+	return sourcehealth.Fault{
+		Type: sourcehealth.FirstPartyGeneric, Label: "records_too_large_for_map",
 		Message: "records came that exceed max_record_size as a map: they are delivered as text, marked proofpointpod.problem=too_large_for_map; raise max_record_size and the limits behind it, or have body: text",
 	}
 }
 
 // gapsOpen is the fault of gaps: so many are open, the oldest from a time on. backfill: they are read from the archive.
-func gapsOpen(open int, oldest time.Time, backfill bool) Fault {
+func gapsOpen(open int, oldest time.Time, backfill bool) sourcehealth.Fault {
 	outlook := "Nothing is to be done: the archive is read as soon as it has them"
 	if !backfill {
 		outlook = "They stay open for 30 days, as backfill.enabled is false: set it to true to have them read from the archive"
 	}
-	return Fault{
-		Type: ThirdPartyGeneric, Label: "gaps_open",
+	return sourcehealth.Fault{
+		Type: sourcehealth.ThirdPartyGeneric, Label: "gaps_open",
 		Message: fmt.Sprintf("records may have been missed; gaps open: %d, the oldest from %s",
 			open, oldest.UTC().Format(time.RFC3339)),
 		Outlook: outlook,
@@ -275,15 +276,15 @@ func gapsOpen(open int, oldest time.Time, backfill bool) Fault {
 
 // typeOfStatus: 3xx and 4xx are the configuration's, but for those that name a passing state of the other side. All
 // other answers, 1xx, 2xx and 5xx, are the service's trouble.
-func typeOfStatus(status int) ErrorType {
+func typeOfStatus(status int) sourcehealth.ErrorType {
 	switch status {
 	case http.StatusRequestTimeout, http.StatusConflict, http.StatusTooEarly, http.StatusTooManyRequests:
-		return ThirdPartyGeneric
+		return sourcehealth.ThirdPartyGeneric
 	}
 	if status >= 300 && status < 500 {
-		return ThirdPartyConfig
+		return sourcehealth.ThirdPartyConfig
 	}
-	return ThirdPartyGeneric
+	return sourcehealth.ThirdPartyGeneric
 }
 
 // newTokenHelps: not where the answer is about the request's form or address, or the proxy.
@@ -322,7 +323,7 @@ func adviceForStatus(status int, from Origin) string {
 	switch {
 	case status >= 300 && status < 400:
 		return "the service has moved: set endpoint to its new address; redirects are not followed, as the token would go with them. If that is the address of a login page, it is a proxy in between that wants a login"
-	case status >= 400 && status < 500 && typeOfStatus(status) == ThirdPartyConfig:
+	case status >= 400 && status < 500 && typeOfStatus(status) == sourcehealth.ThirdPartyConfig:
 		return "the service refuses the request: check endpoint, cluster_id and " + from.token()
 	case status >= 500:
 		return "the service, or a proxy before it, has trouble. If it lasts, see Proofpoint's status page"

@@ -1,4 +1,4 @@
-package health_test
+package status_test
 
 import (
 	"fmt"
@@ -15,8 +15,9 @@ import (
 	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.uber.org/goleak"
 
-	"github.com/proofpointpod/otelcol/internal/health"
 	"github.com/proofpointpod/otelcol/internal/podlog"
+	"github.com/proofpointpod/otelcol/internal/sourcehealth"
+	"github.com/proofpointpod/otelcol/internal/status"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -41,7 +42,7 @@ func (w *watcher) events() []*componentstatus.Event {
 
 // source is the health of a source that has started, and what it reports.
 type source struct {
-	*health.Source
+	*status.Source
 	*watcher
 	t *testing.T
 }
@@ -51,7 +52,7 @@ func watch(t *testing.T, types []podlog.EventType, story func(*source)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		s := &source{watcher: &watcher{}, t: t}
-		s.Source = health.NewSource(types, s.report)
+		s.Source = status.NewSource(types, s.report)
 		s.Started()
 		s.Initialized()
 		story(s)
@@ -82,20 +83,20 @@ const (
 )
 
 // refused and dropped are two faults.
-func refused() health.Fault {
-	return health.Fault{Type: health.ThirdPartyConfig, Label: "status_401", Status: 401, Message: "the service refuses the token"}
+func refused() sourcehealth.Fault {
+	return sourcehealth.Fault{Type: sourcehealth.ThirdPartyConfig, Label: "status_401", Status: 401, Message: "the service refuses the token"}
 }
 
-func dropped() health.Fault {
-	return health.Fault{Type: health.ThirdPartyGeneric, Label: "dropped", Message: "the connection ended"}
+func dropped() sourcehealth.Fault {
+	return sourcehealth.Fault{Type: sourcehealth.ThirdPartyGeneric, Label: "dropped", Message: "the connection ended"}
 }
 
 func TestSource_reportsThatItIsInitializedBeforeStartReturns(t *testing.T) {
 	var w watcher
-	s := health.NewSource(both(), w.report)
-	assert.Equal(t, health.Pending, s.Stream(podlog.Maillog).State())
+	s := status.NewSource(both(), w.report)
+	assert.Equal(t, sourcehealth.Pending, s.Stream(podlog.Maillog).State())
 	s.Started()
-	assert.Equal(t, health.Started, s.Stream(podlog.Maillog).State())
+	assert.Equal(t, sourcehealth.Started, s.Stream(podlog.Maillog).State())
 	assert.Empty(t, w.events(), "the collector itself reports that")
 
 	s.Initialized()
@@ -116,15 +117,15 @@ func TestSource_reportsThatItIsInitializedBeforeStartReturns(t *testing.T) {
 }
 
 func TestSource_isDoneOnlyAfterItStarted(t *testing.T) {
-	s := health.NewSource(message(), func(*componentstatus.Event) { t.Error("nothing is to be said") })
+	s := status.NewSource(message(), func(*componentstatus.Event) { t.Error("nothing is to be said") })
 	s.Started()
 	s.Stopping() // Start failed, or was never called
 	assert.Nil(t, s.Done())
-	assert.Equal(t, health.Stopping, s.Stream(podlog.Message).State())
+	assert.Equal(t, sourcehealth.Stopping, s.Stream(podlog.Message).State())
 }
 
 func TestSource_knowsItsStreams(t *testing.T) {
-	s := health.NewSource(both(), nil)
+	s := status.NewSource(both(), nil)
 	assert.Equal(t, podlog.Message, s.Stream(podlog.Message).Type)
 	assert.Equal(t, podlog.Maillog, s.Stream(podlog.Maillog).Type)
 	assert.Nil(t, s.Stream(podlog.Audit))
@@ -133,7 +134,7 @@ func TestSource_knowsItsStreams(t *testing.T) {
 func TestSource_comesToCollect(t *testing.T) {
 	watch(t, message(), func(s *source) {
 		stream := s.Stream(podlog.Message)
-		for i, state := range []health.State{health.Authenticated, health.Collecting} {
+		for i, state := range []sourcehealth.State{sourcehealth.Authenticated, sourcehealth.Collecting} {
 			stream.Is(state)
 			event := s.last(i + 2)
 			assert.Equal(s.t, state, stream.State())
@@ -149,12 +150,12 @@ func TestSource_comesToCollect(t *testing.T) {
 
 func TestSource_isAsFarAsItsLastStream(t *testing.T) {
 	watch(t, both(), func(s *source) {
-		s.Stream(podlog.Message).Is(health.Authenticated)
-		s.Stream(podlog.Message).Is(health.Collecting)
+		s.Stream(podlog.Message).Is(sourcehealth.Authenticated)
+		s.Stream(podlog.Message).Is(sourcehealth.Collecting)
 		assert.Equal(s.t, "Initialized", attributes(s.last(3))["state"])
-		s.Stream(podlog.Maillog).Is(health.Authenticated)
+		s.Stream(podlog.Maillog).Is(sourcehealth.Authenticated)
 		assert.Equal(s.t, "Authenticated", attributes(s.last(4))["state"])
-		s.Stream(podlog.Maillog).Is(health.Collecting)
+		s.Stream(podlog.Maillog).Is(sourcehealth.Collecting)
 		assert.Equal(s.t, "Collecting", attributes(s.last(5))["state"])
 	})
 }
@@ -163,14 +164,14 @@ func TestSource_tellsAFaultThatMayPass(t *testing.T) {
 	watch(t, both(), func(s *source) {
 		zone := time.FixedZone("", 3600)
 		deadline := time.Date(2000, 1, 1, 2, 30, 0, 5, zone)
-		fault := health.Fault{Type: health.ThirdPartyGeneric, Label: "status_409", Status: 409, Message: "another session"}
-		s.Stream(podlog.Maillog).Is(health.Collecting)
+		fault := sourcehealth.Fault{Type: sourcehealth.ThirdPartyGeneric, Label: "status_409", Status: 409, Message: "another session"}
+		s.Stream(podlog.Maillog).Is(sourcehealth.Collecting)
 		s.Stream(podlog.Message).Failing(fault, 3, deadline)
 
 		event := s.last(3)
 		assert.Equal(s.t, componentstatus.StatusRecoverableError, event.Status())
 		require.EqualError(s.t, event.Err(), "message: another session"+retried)
-		assert.Equal(s.t, health.Error, s.Stream(podlog.Message).State())
+		assert.Equal(s.t, sourcehealth.Error, s.Stream(podlog.Message).State())
 		assert.Equal(s.t, map[string]any{
 			"state":                     "Error",
 			"error.type":                "ThirdPartyGeneric",
@@ -192,7 +193,7 @@ func TestSource_tellsAFaultThatMayPass(t *testing.T) {
 			},
 		}, attributes(event))
 
-		s.Stream(podlog.Message).Is(health.Collecting)
+		s.Stream(podlog.Message).Is(sourcehealth.Collecting)
 		event = s.last(4)
 		assert.Equal(s.t, componentstatus.StatusOK, event.Status())
 		require.NoError(s.t, event.Err())
@@ -220,7 +221,7 @@ func TestSource_saysNoMoreOfAFaultThanThereIs(t *testing.T) {
 
 func TestSource_goesOnWhileOneOfItsStreamsCan(t *testing.T) {
 	watch(t, both(), func(s *source) {
-		s.Stream(podlog.Maillog).Is(health.Collecting)
+		s.Stream(podlog.Maillog).Is(sourcehealth.Collecting)
 		s.Stream(podlog.Message).Quit(refused(), 1)
 		event := s.last(3)
 		assert.Equal(s.t, componentstatus.StatusRecoverableError, event.Status(), "one still collects")
@@ -269,10 +270,10 @@ func TestSource_aSingleStreamThatQuitsIsPermanent(t *testing.T) {
 func TestSource_reportsOnChangeOnly(t *testing.T) {
 	watch(t, both(), func(s *source) {
 		stream := s.Stream(podlog.Message)
-		stream.Is(health.Initialized)
+		stream.Is(sourcehealth.Initialized)
 		s.last(1)
-		stream.Is(health.Collecting)
-		stream.Is(health.Collecting)
+		stream.Is(sourcehealth.Collecting)
+		stream.Is(sourcehealth.Collecting)
 		s.last(2)
 
 		stream.Failing(dropped(), 1, time.Now().Add(time.Hour))
@@ -288,7 +289,7 @@ func TestSource_reportsOnChangeOnly(t *testing.T) {
 		other.Label = "silent"
 		stream.Failing(other, 2, time.Time{})
 		s.last(4)
-		other.Type = health.FirstPartyGeneric
+		other.Type = sourcehealth.FirstPartyGeneric
 		stream.Failing(other, 2, time.Time{})
 		s.last(5)
 		s.Stream(podlog.Maillog).Failing(other, 2, time.Time{})
@@ -309,7 +310,7 @@ func TestSource_keepsTheOrderOfEachStream(t *testing.T) {
 			streams.Go(func() {
 				for i := range changes {
 					text := strconv.Itoa(i + 1)
-					s.Stream(each).Failing(health.Fault{Type: health.ThirdPartyGeneric, Label: text, Message: text}, 1, time.Time{})
+					s.Stream(each).Failing(sourcehealth.Fault{Type: sourcehealth.ThirdPartyGeneric, Label: text, Message: text}, 1, time.Time{})
 				}
 			})
 		}
@@ -337,7 +338,7 @@ func TestSource_doesNotWaitForAWatcher(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var w watcher
 		entered, leave := make(chan struct{}), make(chan struct{})
-		s := health.NewSource(both(), func(event *componentstatus.Event) {
+		s := status.NewSource(both(), func(event *componentstatus.Event) {
 			w.report(event)
 			if len(w.events()) > 1 {
 				entered <- struct{}{}
@@ -345,19 +346,19 @@ func TestSource_doesNotWaitForAWatcher(t *testing.T) {
 			}
 		})
 		s.Initialized()
-		s.Stream(podlog.Message).Is(health.Authenticated)
+		s.Stream(podlog.Message).Is(sourcehealth.Authenticated)
 		<-entered
 		// The watcher holds the report. None of this blocks, or the bubble would end in a deadlock.
-		s.Stream(podlog.Message).Is(health.Collecting)
-		s.Stream(podlog.Maillog).Is(health.Authenticated)
+		s.Stream(podlog.Message).Is(sourcehealth.Collecting)
+		s.Stream(podlog.Maillog).Is(sourcehealth.Authenticated)
 		s.Stream(podlog.Maillog).Failing(dropped(), 1, time.Time{})
-		assert.Equal(t, health.Error, s.Stream(podlog.Maillog).State())
+		assert.Equal(t, sourcehealth.Error, s.Stream(podlog.Maillog).State())
 		assert.Len(t, w.events(), 2)
 		leave <- struct{}{}
 		<-entered
 		assert.Len(t, w.events(), 3, "they follow one by one")
 		s.Stopping()
-		s.Stream(podlog.Message).Is(health.Collecting)
+		s.Stream(podlog.Message).Is(sourcehealth.Collecting)
 		synctest.Wait()
 		select {
 		case <-s.Done():
@@ -373,31 +374,31 @@ func TestSource_doesNotWaitForAWatcher(t *testing.T) {
 func TestSource_reportsNothingWhenItStops(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var w watcher
-		s := health.NewSource(both(), w.report)
+		s := status.NewSource(both(), w.report)
 		s.Initialized()
 		s.Stopping()
 		s.Stopping() // Shutdown may come twice
-		s.Stream(podlog.Message).Is(health.Collecting)
+		s.Stream(podlog.Message).Is(sourcehealth.Collecting)
 		s.Stream(podlog.Message).Failing(dropped(), 1, time.Time{})
 		s.Stream(podlog.Maillog).Quit(refused(), 1)
 		synctest.Wait()
 		<-s.Done()
 		assert.Len(t, w.events(), 1)
 		for _, each := range both() {
-			assert.Equal(t, health.Stopping, s.Stream(each).State(), "and its streams stay so")
+			assert.Equal(t, sourcehealth.Stopping, s.Stream(each).State(), "and its streams stay so")
 		}
 	})
 }
 
 func TestSource_stopsInTheMiddleOfChanges(t *testing.T) {
-	s := health.NewSource(podlog.EventTypes(), func(*componentstatus.Event) {})
+	s := status.NewSource(podlog.EventTypes(), func(*componentstatus.Event) {})
 	s.Initialized()
 	var streams sync.WaitGroup
 	for _, each := range podlog.EventTypes() {
 		streams.Go(func() {
-			for s.Stream(each).State() != health.Stopping {
-				s.Stream(each).Is(health.Authenticated)
-				s.Stream(each).Is(health.Collecting)
+			for s.Stream(each).State() != sourcehealth.Stopping {
+				s.Stream(each).Is(sourcehealth.Authenticated)
+				s.Stream(each).Is(sourcehealth.Collecting)
 			}
 		})
 	}
@@ -405,14 +406,14 @@ func TestSource_stopsInTheMiddleOfChanges(t *testing.T) {
 	streams.Wait()
 	<-s.Done()
 	for _, each := range podlog.EventTypes() {
-		assert.Equal(t, health.Stopping, s.Stream(each).State())
+		assert.Equal(t, sourcehealth.Stopping, s.Stream(each).State())
 	}
 }
 
 func TestStates_inOrder(t *testing.T) {
-	assert.Equal(t, []health.State{
+	assert.Equal(t, []sourcehealth.State{
 		"Pending", "Started", "Initialized", "Authenticated", "Collecting", "Error", "Stopping",
-	}, health.States())
+	}, sourcehealth.States())
 }
 
 // A health check counts how long a fault lasts from the newest event, so faults that alternate must not go on making
@@ -422,13 +423,13 @@ func TestSource_reportsFaultsThatAlternateOnceEach(t *testing.T) {
 		stream := s.Stream(podlog.Message)
 		for attempt := range 20 {
 			status := 502 + attempt%2
-			stream.Failing(health.Fault{
-				Type: health.ThirdPartyGeneric, Label: "status_" + strconv.Itoa(status), Status: status, Message: "trouble",
+			stream.Failing(sourcehealth.Fault{
+				Type: sourcehealth.ThirdPartyGeneric, Label: "status_" + strconv.Itoa(status), Status: status, Message: "trouble",
 			}, attempt+1, time.Time{})
 		}
 		event := s.last(3)
 		assert.EqualValues(t, 503, attributes(event)["http.response.status_code"])
-		stream.Is(health.Collecting)
+		stream.Is(sourcehealth.Collecting)
 		stream.Failing(dropped(), 1, time.Time{})
 		s.last(5)
 	})
@@ -437,8 +438,8 @@ func TestSource_reportsFaultsThatAlternateOnceEach(t *testing.T) {
 func TestSource_showsWhatPeopleCallIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &watcher{}
-		s := health.NewSource(message(), w.report)
-		s.Describe(health.Identity{Name: "proofpointpod/east", Description: "the eastern cluster"})
+		s := status.NewSource(message(), w.report)
+		s.Describe(status.Identity{Name: "proofpointpod/east", Description: "the eastern cluster"})
 		s.Started()
 		s.Initialized()
 		assert.Equal(t, "proofpointpod/east", attributes(w.events()[0])["name"])

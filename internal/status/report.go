@@ -1,22 +1,24 @@
-package health
+package status
 
 import (
 	"slices"
 	"time"
+
+	"github.com/proofpointpod/otelcol/internal/sourcehealth"
 )
 
-// Report is how the source is: all of a [Report] that its health knows.
-func (s *Source) Report() Report {
+// Report is how the source is: all of a [sourcehealth.Report] that its health knows.
+func (s *Source) Report() sourcehealth.Report {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	worst := s.worst()
-	report := Report{
+	report := sourcehealth.Report{
 		ID:          s.identity.ID,
 		Name:        s.identity.Name,
 		Description: s.identity.Description,
 		State:       worst.status.state,
 		Reached:     worst.reached,
-		Streams:     make([]StreamReport, 0, len(s.streams)),
+		Streams:     make([]sourcehealth.StreamReport, 0, len(s.streams)),
 		Repeats:     s.repeats(nil),
 		Errors:      s.notices(nil, liveToken, archiveToken, clocks),
 	}
@@ -26,19 +28,19 @@ func (s *Source) Report() Report {
 	return report
 }
 
-// report is all of a [StreamReport] that the stream's health knows. The caller holds the lock.
-func (s *Stream) report() StreamReport {
-	report := StreamReport{
+// report is all of a [sourcehealth.StreamReport] that the stream's health knows. The caller holds the lock.
+func (s *Stream) report() sourcehealth.StreamReport {
+	report := sourcehealth.StreamReport{
 		EventType: string(s.Type),
 		State:     s.status.state,
 		Since:     s.since.UTC(),
-		Gaps:      GapsReport{Open: s.gaps, Oldest: timeOrNil(s.oldest)},
+		Gaps:      sourcehealth.GapsReport{Open: s.gaps, Oldest: timeOrNil(s.oldest)},
 		Repeats:   s.source.repeats(s),
 	}
 	if s.status.attempt > 0 || s.status.quit { // a batch that is discarded is not tried again
-		report.Retry = &RetryReport{
+		report.Retry = &sourcehealth.RetryReport{
 			Attempt: s.status.attempt, Deadline: timeOrNil(s.status.deadline), Quit: s.status.quit,
-			WaitsForToken: s.status.fault.Type == ThirdPartyConfig && !s.status.quit,
+			WaitsForToken: s.status.fault.Type == sourcehealth.ThirdPartyConfig && !s.status.quit,
 		}
 	}
 	for _, fault := range s.faults() {
@@ -54,8 +56,8 @@ func (s *Stream) report() StreamReport {
 
 // repeats tells of the open events of a stream, or of the source if stream is nil, how often the same went wrong. The
 // caller holds the lock.
-func (s *Source) repeats(stream *Stream) map[string]RepeatReport {
-	repeats := map[string]RepeatReport{}
+func (s *Source) repeats(stream *Stream) map[string]sourcehealth.RepeatReport {
+	repeats := map[string]sourcehealth.RepeatReport{}
 	for _, t := range s.trackers {
 		if t.stream != stream {
 			continue

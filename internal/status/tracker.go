@@ -1,4 +1,4 @@
-package health
+package status
 
 import (
 	"cmp"
@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/proofpointpod/otelcol/internal/sourcehealth"
 )
 
 // subject is what a tracker tracks.
@@ -106,8 +108,8 @@ type spell struct {
 	// reasons that alternate would otherwise be an event each time.
 	keys    []string
 	message string // what happened, without what becomes of it
-	event   Event
-	repeats RepeatReport
+	event   sourcehealth.Event
+	repeats sourcehealth.RepeatReport
 }
 
 // follows makes it the successor of the event whose place it takes.
@@ -138,7 +140,7 @@ func (s *Source) tracker(stream *Stream, of subject) *tracker {
 
 // wrong notes that something went wrong so many times. The first of its kind since all was well is an event, and so is
 // another severity; more of it are repeats. The caller holds the lock.
-func (s *Source) wrong(t *tracker, severity string, fault Fault, times int) {
+func (s *Source) wrong(t *tracker, severity string, fault sourcehealth.Fault, times int) {
 	now := time.Now()
 	t.resolveAt = time.Time{}
 	if d := t.subject.momentary(); d > 0 {
@@ -159,13 +161,13 @@ func (s *Source) wrong(t *tracker, severity string, fault Fault, times int) {
 	event := s.newEvent(t, now)
 	event.EventName = fault.Type.HealthEvent()
 	event.SeverityLevel = severity
-	event.Status = UnHealthy
+	event.Status = sourcehealth.UnHealthy
 	event.Details.Error = fault.Label
 	event.Details.ErrorInfo = fault.Text()
 	if fault.Status != 0 {
 		event.Details.ErrorCode = strconv.Itoa(fault.Status)
 	}
-	one := &spell{keys: []string{key}, message: fault.Message, event: event, repeats: RepeatReport{Count: times, LastTime: now.UTC()}}
+	one := &spell{keys: []string{key}, message: fault.Message, event: event, repeats: sourcehealth.RepeatReport{Count: times, LastTime: now.UTC()}}
 	if len(t.open) > 0 && t.subject.lasts() {
 		one.follows(t.open[0])
 		t.open = t.open[:0]
@@ -219,14 +221,14 @@ func (s *Source) resolve(t *tracker, why string) {
 	event := newest.event
 	event.EventID = rand.Text()
 	event.EventTime = time.Now().UTC()
-	event.Status = Healthy
+	event.Status = sourcehealth.Healthy
 	event.Details.ErrorInfo = why + "; it was: " + newest.message
 	event.Details.Since = cmp.Or(newest.event.Details.Since, t.open[0].event.EventTime.Format(time.RFC3339))
 	event.Details.Count = strconv.Itoa(count)
 	event.Details.LastTime = last.Format(time.RFC3339)
 	if t.subject == collection && !t.stream.collected {
 		t.stream.collected = true
-		event.EventName, event.SeverityLevel = EventCollecting, SeverityInfo
+		event.EventName, event.SeverityLevel = sourcehealth.EventCollecting, sourcehealth.SeverityInfo
 	}
 	t.open = nil
 	t.resolveAt = time.Time{}
@@ -244,20 +246,20 @@ func (s *Source) collects(stream *Stream) {
 	}
 	stream.collected = true
 	event := s.newEvent(t, time.Now())
-	event.EventName = EventCollecting
-	event.SeverityLevel = SeverityInfo
-	event.Status = Healthy
+	event.EventName = sourcehealth.EventCollecting
+	event.SeverityLevel = sourcehealth.SeverityInfo
+	event.Status = sourcehealth.Healthy
 	event.Details.ErrorInfo = "collecting"
 	s.publish(event)
 }
 
-func (s *Source) newEvent(t *tracker, at time.Time) Event {
-	event := Event{
+func (s *Source) newEvent(t *tracker, at time.Time) sourcehealth.Event {
+	event := sourcehealth.Event{
 		EventID:          rand.Text(),
 		EventTime:        at.UTC(),
-		EventType:        HealthChange,
-		Subsystem:        Subsystem,
-		ResourceIdentity: ResourceIdentity{ID: s.identity.ID, Name: s.identity.Name, Type: resourceType},
+		EventType:        sourcehealth.HealthChange,
+		Subsystem:        sourcehealth.Subsystem,
+		ResourceIdentity: sourcehealth.ResourceIdentity{ID: s.identity.ID, Name: s.identity.Name, Type: resourceType},
 	}
 	event.Details.TrackerID = s.identity.ID + "/" + string(t.subject)
 	if t.stream != nil {
@@ -268,7 +270,7 @@ func (s *Source) newEvent(t *tracker, at time.Time) Event {
 }
 
 // publish queues an event for the reporting goroutine. The caller holds the lock, and nudges when it has let it go.
-func (s *Source) publish(event Event) {
+func (s *Source) publish(event sourcehealth.Event) {
 	s.events = append(s.events, event)
 	s.events = s.events[max(len(s.events)-maxPending, 0):]
 }

@@ -1,4 +1,4 @@
-package health
+package status
 
 import (
 	"fmt"
@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/proofpointpod/otelcol/internal/podlog"
+	"github.com/proofpointpod/otelcol/internal/sourcehealth"
 )
 
 // Stream is the health of one stream. Is, Failing and Quit are called by the stream's goroutine, the others by any.
@@ -18,9 +19,9 @@ type Stream struct {
 	// The following are guarded by source.mu.
 	status    status
 	since     time.Time           // when it came to its state
-	reached   State               // with state Error: the state before it
+	reached   sourcehealth.State  // with state Error: the state before it
 	spell     map[string]struct{} // the labels of the faults since the stream was last well
-	troubles  map[Trouble]Fault
+	troubles  map[Trouble]sourcehealth.Fault
 	gaps      int       // how many are open
 	oldest    time.Time // the beginning of the oldest
 	collected bool      // a health event has said that it collects
@@ -41,25 +42,25 @@ func (t Trouble) subject() subject { return subject(t) }
 
 // status is what is known of a stream at one moment.
 type status struct {
-	state    State
-	fault    Fault     // with state Error
-	attempt  int       // with state Error: how many attempts have failed in a row
-	deadline time.Time // with state Error: when the stream gives up; zero: never
-	quit     bool      // with state Error: the stream does not go on by itself
+	state    sourcehealth.State
+	fault    sourcehealth.Fault // with state Error
+	attempt  int                // with state Error: how many attempts have failed in a row
+	deadline time.Time          // with state Error: when the stream gives up; zero: never
+	quit     bool               // with state Error: the stream does not go on by itself
 }
 
 // State is the stream's state.
-func (s *Stream) State() State {
+func (s *Stream) State() sourcehealth.State {
 	s.source.mu.Lock()
 	defer s.source.mu.Unlock()
 	return s.status.state
 }
 
 // Is notes that the stream is well and has come to state.
-func (s *Stream) Is(state State) {
+func (s *Stream) Is(state sourcehealth.State) {
 	s.source.change(func() {
 		s.enter(status{state: state})
-		if state == Collecting {
+		if state == sourcehealth.Collecting {
 			s.source.collects(s)
 		}
 	})
@@ -67,26 +68,26 @@ func (s *Stream) Is(state State) {
 
 // Failing notes a fault that the stream tries to overcome: attempt failures in a row so far; it gives up at deadline,
 // or never if that is zero.
-func (s *Stream) Failing(fault Fault, attempt int, deadline time.Time) {
+func (s *Stream) Failing(fault sourcehealth.Fault, attempt int, deadline time.Time) {
 	s.source.change(func() {
-		s.enter(status{state: Error, fault: fault, attempt: attempt, deadline: deadline})
+		s.enter(status{state: sourcehealth.Error, fault: fault, attempt: attempt, deadline: deadline})
 		fault = retried(fault, deadline)
 		switch {
-		case fault.Type == ThirdPartyConfig: // it waits for the user
-			s.wrong(collection, SeverityError, fault)
-		case fault.Type == FirstPartyGeneric:
-			s.wrong(pipeline, SeverityWarning, fault)
+		case fault.Type == sourcehealth.ThirdPartyConfig: // it waits for the user
+			s.wrong(collection, sourcehealth.SeverityError, fault)
+		case fault.Type == sourcehealth.FirstPartyGeneric:
+			s.wrong(pipeline, sourcehealth.SeverityWarning, fault)
 		default:
-			s.wrong(collection, SeverityWarning, fault)
+			s.wrong(collection, sourcehealth.SeverityWarning, fault)
 		}
 	})
 }
 
 // Quit notes a fault after which the stream does not go on by itself.
-func (s *Stream) Quit(fault Fault, attempt int) {
+func (s *Stream) Quit(fault sourcehealth.Fault, attempt int) {
 	s.source.change(func() {
-		s.enter(status{state: Error, fault: fault, attempt: attempt, quit: true})
-		s.wrong(collection, SeverityError, fault)
+		s.enter(status{state: sourcehealth.Error, fault: fault, attempt: attempt, quit: true})
+		s.wrong(collection, sourcehealth.SeverityError, fault)
 		// Nothing is handed on any more, so there is no second warning beside the error.
 		s.source.resolve(s.source.tracker(s, pipeline), "the stream has stopped, and an error of its own says so")
 	})
@@ -100,10 +101,10 @@ func (s *Stream) ServiceWell() { s.source.change(func() { s.well(collection) }) 
 func (s *Stream) PipelineWell() { s.source.change(func() { s.well(pipeline) }) }
 
 // Trouble notes a fault with which the stream goes on, until Clear. The same again is told as often as it happens.
-func (s *Stream) Trouble(kind Trouble, fault Fault) {
+func (s *Stream) Trouble(kind Trouble, fault sourcehealth.Fault) {
 	s.source.change(func() {
 		s.troubles[kind] = fault
-		s.wrong(kind.subject(), SeverityWarning, fault)
+		s.wrong(kind.subject(), sourcehealth.SeverityWarning, fault)
 	})
 }
 
@@ -119,7 +120,7 @@ func (s *Stream) Clear(kind Trouble) {
 func (s *Stream) Gaps(open int, oldest time.Time, backfill bool) {
 	s.source.change(func() {
 		if open > s.gaps {
-			s.wrong(gaps, SeverityWarning, gapsOpen(open, oldest, backfill))
+			s.wrong(gaps, sourcehealth.SeverityWarning, gapsOpen(open, oldest, backfill))
 		}
 		if open == 0 {
 			s.well(gaps)
@@ -129,18 +130,18 @@ func (s *Stream) Gaps(open int, oldest time.Time, backfill bool) {
 }
 
 // Lost reports a loss for good once: what it says has happened, and does not last.
-func (s *Stream) Lost(fault Fault) {
+func (s *Stream) Lost(fault sourcehealth.Fault) {
 	const once Trouble = "once"
 	s.source.change(func() {
 		s.troubles[once] = fault
-		s.wrong(lost, SeverityWarning, fault)
+		s.wrong(lost, sourcehealth.SeverityWarning, fault)
 	})
 	s.source.change(func() { delete(s.troubles, once) })
 }
 
 // Marked notes so many records that are handed on with a fault.
-func (s *Stream) Marked(fault Fault, count int) {
-	s.source.change(func() { s.source.wrong(s.source.tracker(s, records), SeverityWarning, fault, count) })
+func (s *Stream) Marked(fault sourcehealth.Fault, count int) {
+	s.source.change(func() { s.source.wrong(s.source.tracker(s, records), sourcehealth.SeverityWarning, fault, count) })
 }
 
 // enter notes the state. The caller holds the lock.
@@ -148,12 +149,12 @@ func (s *Stream) enter(to status) {
 	if to.state != s.status.state {
 		s.since = time.Now()
 		s.reached = ""
-		if to.state == Error {
+		if to.state == sourcehealth.Error {
 			s.reached = s.status.state
 		}
 	}
 	s.status = to
-	if to.state != Error {
+	if to.state != sourcehealth.Error {
 		s.spell = nil
 		return
 	}
@@ -164,7 +165,7 @@ func (s *Stream) enter(to status) {
 }
 
 // wrong notes that something went wrong. The caller holds the lock.
-func (s *Stream) wrong(what subject, severity string, fault Fault) {
+func (s *Stream) wrong(what subject, severity string, fault sourcehealth.Fault) {
 	s.source.wrong(s.source.tracker(s, what), severity, fault, 1)
 }
 
@@ -174,7 +175,7 @@ func (s *Stream) well(what subject) { s.source.well(s.source.tracker(s, what)) }
 // writeKey writes what makes a stream's health another one.
 func (s *Stream) writeKey(b *strings.Builder) {
 	fmt.Fprintf(b, "%s %d %d", s.status.state, s.gaps, s.oldest.Unix())
-	if s.status.state == Error {
+	if s.status.state == sourcehealth.Error {
 		// A fault counts as another one only if there was none of its kind since the stream was last well: two that
 		// alternate would restart the recovery clock for as long as they last.
 		fmt.Fprintf(b, " %s %d %t", s.status.fault.Type, len(s.spell), s.status.quit)

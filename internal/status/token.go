@@ -1,9 +1,11 @@
-package health
+package status
 
 import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/proofpointpod/otelcol/internal/sourcehealth"
 )
 
 // Token names one of the tokens of a source by the sessions that it is for.
@@ -66,7 +68,7 @@ func (s *Source) judgeToken(of Token, now time.Time) {
 	if label == "" {
 		s.resolve(t, "by the service's clock, it does not expire soon")
 	} else {
-		s.wrong(t, SeverityWarning, tokenExpires(life.origin, label, life.expires), 1)
+		s.wrong(t, sourcehealth.SeverityWarning, tokenExpires(life.origin, label, life.expires), 1)
 	}
 	life.told = label
 	s.lifetimes[of] = life
@@ -97,12 +99,12 @@ func expiryLabel(expires, now time.Time) string {
 }
 
 // IsTokenAge says whether an event is about a token that expires soon or has expired.
-func IsTokenAge(event Event) bool {
+func IsTokenAge(event sourcehealth.Event) bool {
 	return event.Details.Error == labelExpired || strings.HasPrefix(event.Details.Error, labelExpires)
 }
 
 // tokenExpires is the fault of a token that expires soon, or has.
-func tokenExpires(from Origin, label string, at time.Time) Fault {
+func tokenExpires(from Origin, label string, at time.Time) sourcehealth.Fault {
 	expires := "expires"
 	if label == labelExpired {
 		expires = "has expired; sessions that are open may go on, but the service accepts no other. It expired"
@@ -111,8 +113,8 @@ func tokenExpires(from Origin, label string, at time.Time) Fault {
 	if from.renews {
 		use = "put it where the extension gets it from; it is taken up by itself"
 	}
-	return Fault{
-		Type: ThirdPartyConfig, Label: label,
+	return sourcehealth.Fault{
+		Type: sourcehealth.ThirdPartyConfig, Label: label,
 		Message: fmt.Sprintf("%s %s at %s: make another in the PoD administration portal (Settings > API Key Management), and %s",
 			from.token(), expires, at.UTC().Format(time.RFC3339), use),
 	}
