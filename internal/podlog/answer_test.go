@@ -75,7 +75,7 @@ func TestClient_doesNotSkipAnswersForEver(t *testing.T) {
 				failed := w.try(context.Background())
 				assert.Equal(w.t, podlog.ReasonHandshake, failed.Reason)
 				assert.EqualError(w.t, failed, "WebSocket handshake: "+tooMany)
-				assert.True(w.t, failed.MayBeOpen)
+				assert.True(w.t, failed.MayBeOpen())
 			})
 		})
 		t.Run("proxy, "+name, func(t *testing.T) {
@@ -103,7 +103,7 @@ func TestClient_doesNotSkip101(t *testing.T) {
 		})
 		failed := w.try(context.Background())
 		assert.Equal(w.t, "status_101", failed.Label())
-		assert.True(w.t, failed.MayBeOpen)
+		assert.True(w.t, failed.MayBeOpen())
 	})
 }
 

@@ -95,15 +95,15 @@ func (c *Client) try(stop, abort context.Context, url string, auth http.Header) 
 		if ended.Err() == nil {
 			continue
 		}
-		if failed.MayBeOpen {
-			return nil, &Error{Op: failed.Op, Reason: ReasonHandshake, MayBeOpen: true, Err: context.Cause(ended)}
+		if failed.mayBeOpen {
+			return nil, &Error{Op: failed.Op, Reason: ReasonHandshake, mayBeOpen: true, Err: context.Cause(ended)}
 		}
 		return nil, context.Cause(ended)
 	}
 	// An answer that was read counts, even if the time ran out while more of it was awaited.
 	if failed.Status == 0 && attempt.Err() != nil {
 		return nil, &Error{
-			Op: failed.Op + ": no answer within " + c.HandshakeTimeout.String(), Reason: ReasonTimeout, MayBeOpen: failed.MayBeOpen,
+			Op: failed.Op + ": no answer within " + c.HandshakeTimeout.String(), Reason: ReasonTimeout, mayBeOpen: failed.mayBeOpen,
 		}
 	}
 	return nil, failed
@@ -154,7 +154,7 @@ func (c *Client) open(stop, ctx context.Context, url string, auth http.Header) (
 		return nil, failed
 	}
 	if !ended() {
-		return nil, &Error{Op: "WebSocket handshake with " + c.Endpoint.Host, Reason: ReasonHandshake, MayBeOpen: true, Err: waiting.Err()}
+		return nil, &Error{Op: "WebSocket handshake with " + c.Endpoint.Host, Reason: ReasonHandshake, mayBeOpen: true, Err: waiting.Err()}
 	}
 	session := &Session{
 		ws:        ws,
@@ -210,16 +210,16 @@ func (c *Client) handshakeError(response *http.Response, err error, secrets []st
 	failed := &Error{Op: "WebSocket handshake", Reason: ReasonHandshake}
 	if response == nil {
 		failed.Err = quoted(err, secrets)
-		failed.MayBeOpen = true
+		failed.mayBeOpen = true
 		if reason := c.clientCertificateReason(err); reason != "" {
-			failed.Reason, failed.MayBeOpen = reason, false
+			failed.Reason, failed.mayBeOpen = reason, false
 		}
 		return failed
 	}
 	failed.Reason = ReasonStatus
 	failed.Status = response.StatusCode
 	failed.RetryAfter = retryAfter(response.Header, time.Now())
-	failed.MayBeOpen = response.StatusCode == http.StatusSwitchingProtocols
+	failed.mayBeOpen = response.StatusCode == http.StatusSwitchingProtocols
 	location := response.Header.Get("Location")
 	switch {
 	case response.StatusCode == http.StatusSwitchingProtocols || !errors.Is(err, websocket.ErrBadHandshake):

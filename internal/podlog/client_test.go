@@ -125,7 +125,7 @@ func TestClient_tellsEveryAnswer(t *testing.T) {
 				assert.Equal(w.t, test.label, failed.Label())
 				assert.Equal(w.t, test.text, failed.Error())
 				assert.Zero(w.t, failed.RetryAfter)
-				assert.False(w.t, failed.MayBeOpen)
+				assert.False(w.t, failed.MayBeOpen())
 			})
 		})
 	}
@@ -229,7 +229,7 @@ func TestClient_switchesOnlyToWebSocket(t *testing.T) {
 				assert.Equal(w.t, podlog.ReasonStatus, failed.Reason)
 				assert.Equal(w.t, "status_101", failed.Label())
 				require.Error(w.t, failed.Err)
-				assert.True(w.t, failed.MayBeOpen)
+				assert.True(w.t, failed.MayBeOpen())
 			})
 		})
 	}

@@ -1,6 +1,7 @@
 package podlog
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -52,7 +53,8 @@ const (
 	ReasonProtocol Reason = "protocol"
 )
 
-// Error is why a session could not be opened, or ended.
+// Error is why a session could not be opened, or ended. Its methods that return a bool return false for nil, so that what
+// [AsError] returns can be asked at once.
 type Error struct {
 	// Op is what was tried, in words that follow "could not" or stand before a colon.
 	Op     string
@@ -67,15 +69,20 @@ type Error struct {
 	Body string
 	// CloseCode is the WebSocket close code with ReasonClosed.
 	CloseCode int
-	// MayBeOpen: the service may have opened the session all the same, and count what it wrote to it as delivered. The
-	// handshake was sent, and what was read of its answer is not one that refuses.
-	MayBeOpen bool
+	// mayBeOpen: the handshake was sent, and what was read of its answer is not one that refuses.
+	mayBeOpen bool
 	// RetryAfter is how long the answer asks us to stay away: 0 to 10 minutes.
 	RetryAfter time.Duration
 	// Quiet is for how long nothing had come when an open session ended; 0 where it had been quiet for longer before.
 	Quiet time.Duration
 	// Err is the cause, nil if the other fields say it all.
 	Err error
+}
+
+// AsError returns the Error that err is or wraps, nil if there is none.
+func AsError(err error) *Error {
+	failed, _ := errors.AsType[*Error](err)
+	return failed
 }
 
 func (e *Error) Error() string {
@@ -96,8 +103,13 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
+func (e *Error) Unwrap() error { return e.Err }
+
 // Ended says whether a session was open, and has ended. Otherwise none was opened.
 func (e *Error) Ended() bool {
+	if e == nil {
+		return false
+	}
 	switch e.Reason {
 	case ReasonClosed, ReasonDropped, ReasonSilent, ReasonProtocol:
 		return true
@@ -106,13 +118,20 @@ func (e *Error) Ended() bool {
 	}
 }
 
-func (e *Error) Unwrap() error { return e.Err }
-
-// InOrder says whether a session ended by a close frame without a complaint: code 1000, or none. Others, such as 1001 and
-// 1011, are also what a gateway sends that has lost the service behind it, and with that what was on its way.
-func (e *Error) InOrder() bool {
-	return e.Reason == ReasonClosed &&
+// EndedInOrder says whether a session ended by a close frame without a complaint: code 1000, or none. A gateway that has
+// lost the service also sends others, such as 1001 and 1011; what was in flight is lost then.
+func (e *Error) EndedInOrder() bool {
+	return e != nil && e.Reason == ReasonClosed &&
 		(e.CloseCode == websocket.CloseNormalClosure || e.CloseCode == websocket.CloseNoStatusReceived)
+}
+
+// MayBeOpen says whether the service may have opened the session although its answer was not read. It counts what it
+// wrote to that session as delivered.
+func (e *Error) MayBeOpen() bool { return e != nil && e.mayBeOpen }
+
+// SlotTaken says whether the service refused the session because another one of the same token and event type is open.
+func (e *Error) SlotTaken() bool {
+	return e != nil && e.Reason == ReasonStatus && e.Status == http.StatusConflict
 }
 
 // Label is the reason with the status or close code that tells it from others of its kind: `status_409`,

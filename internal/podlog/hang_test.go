@@ -95,7 +95,7 @@ func TestClient_givesUpOnAPeerThatHangs(t *testing.T) {
 				assert.Equal(w.t, podlog.ReasonTimeout, failed.Reason)
 				assert.Equal(w.t, "handshake_timeout", failed.Label())
 				assert.EqualError(w.t, failed, phase.op+": no answer within 30s")
-				assert.Equal(w.t, phase.sent(), failed.MayBeOpen)
+				assert.Equal(w.t, phase.sent(), failed.MayBeOpen())
 			})
 		})
 	}
@@ -138,7 +138,7 @@ func (f phase) leaves(stop, abort context.Context, w *world, after time.Duration
 	session, err := w.client.Open(stop, abort, podlog.Message, bearer())
 	assert.Nil(w.t, session)
 	if f.sent() {
-		assert.True(w.t, asError(w.t, err).MayBeOpen)
+		assert.True(w.t, asError(w.t, err).MayBeOpen())
 		require.ErrorIs(w.t, err, errStop)
 	} else {
 		assert.Equal(w.t, errStop, err, "the context's cause, as it is")

@@ -170,7 +170,7 @@ func TestClient_saysThatItsCertificateIsRefused(t *testing.T) {
 						want = podlog.ReasonNoClientCertificate
 					}
 					assert.Equal(w.t, want, failed.Reason, failed)
-					assert.False(w.t, failed.MayBeOpen)
+					assert.False(w.t, failed.MayBeOpen())
 				})
 			})
 		}
@@ -307,7 +307,7 @@ func TestClient_saysThatThereIsNoAnswer(t *testing.T) {
 					failed := w.try(context.Background())
 					assert.Equal(w.t, podlog.ReasonHandshake, failed.Reason)
 					assert.Equal(w.t, "WebSocket handshake", failed.Op)
-					assert.True(w.t, failed.MayBeOpen)
+					assert.True(w.t, failed.MayBeOpen())
 					assert.Less(w.t, len(failed.Error()), 500)
 				})
 			})

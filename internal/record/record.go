@@ -1,6 +1,8 @@
 package record
 
 import (
+	"time"
+
 	"go.opentelemetry.io/collector/pdata/pcommon"
 )
 
@@ -34,4 +36,12 @@ type Record struct {
 	Observed pcommon.Timestamp
 	// Problem is empty for a clean record.
 	Problem Problem
+}
+
+// ServiceTime returns the instant in `ts`, by the service's clock; zero if there is none.
+func (r *Record) ServiceTime() time.Time {
+	if r.Timestamp == 0 {
+		return time.Time{}
+	}
+	return r.Timestamp.AsTime()
 }

@@ -173,3 +173,11 @@ func FuzzTimestamp(f *testing.F) {
 		}
 	})
 }
+
+func TestRecord_ServiceTime(t *testing.T) {
+	at := time.Date(2020, 11, 5, 12, 59, 24, 0, time.UTC)
+	r := Record{Timestamp: pcommon.NewTimestampFromTime(at)}
+	assert.Equal(t, at, r.ServiceTime())
+	r.Timestamp = 0
+	assert.Zero(t, r.ServiceTime(), "not 1970")
+}

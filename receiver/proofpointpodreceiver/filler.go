@@ -210,7 +210,7 @@ func (f *filler) read(w position.Window) (done bool, err error) {
 		f.session, err = f.openInTurn(w, auth)
 	}
 	if err != nil {
-		if mayBeOpen(err) {
+		if podlog.AsError(err).MayBeOpen() {
 			f.slot = slotUse{from: f.asked, to: time.Now()}
 		}
 		f.failed(err)
@@ -226,7 +226,7 @@ func (f *filler) read(w position.Window) (done bool, err error) {
 	defer func() { f.intake.delivery.until = time.Time{} }()
 	ended := f.session.Receive(f.abort, f)
 	f.slot = slotUse{from: f.asked, to: f.session.UpToDate()}
-	if endedInOrder(ended) {
+	if podlog.AsError(ended).EndedInOrder() {
 		f.slot.freed = time.Now()
 	}
 	if !isUnanswered(ended) && !errors.Is(ended, errOvertime) {
@@ -262,7 +262,7 @@ func (f *filler) openInTurn(w position.Window, auth http.Header) (*podlog.Sessio
 	}
 	for wait := time.Second; ; wait *= 2 {
 		session, err := f.open(w, auth)
-		if f.ownToken || !slotTaken(err) || time.Now().Add(wait).After(last) || !pause(f.stop, wait) {
+		if f.ownToken || !podlog.AsError(err).SlotTaken() || time.Now().Add(wait).After(last) || !pause(f.stop, wait) {
 			return session, err
 		}
 	}
@@ -292,7 +292,7 @@ func (f *filler) limit(w position.Window) time.Duration {
 
 // finished notes how a window's reading ended, and says whether the window is done.
 func (f *filler) finished(w position.Window, limit time.Duration, ended error) bool {
-	orderly := endedInOrder(ended)
+	orderly := podlog.AsError(ended).EndedInOrder()
 	cutOff := f.cutOff || f.stop.Err() != nil || errors.Is(ended, errNotAsked) || f.mustBeCutOff(w, orderly)
 	done, lags, closed := f.position.WindowRead(w, position.Read{
 		Complete: orderly && !cutOff,

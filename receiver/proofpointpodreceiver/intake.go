@@ -90,7 +90,7 @@ func (in *intake) take(data []byte, read time.Time, truncated bool) error {
 // tell notes how far the archive has told.
 func (in *intake) tell(came []record.Record) {
 	for i := range came {
-		ts := serviceTime(&came[i])
+		ts := came[i].ServiceTime()
 		if ts.After(in.newest) {
 			in.newest = ts
 		}
@@ -105,7 +105,7 @@ func (in *intake) sift(from int) []record.Record {
 	records, kept := in.batch.records, from
 	for i := from; i < len(records); i++ {
 		r := &records[i]
-		if in.archive && !in.position.Missed(serviceTime(r)) || !in.position.Claim(seenOf(r)) {
+		if in.archive && !in.position.Missed(r.ServiceTime()) || !in.position.Claim(seenOf(r)) {
 			continue
 		}
 		if kept < i {
@@ -241,13 +241,5 @@ func seen(list []position.Seen, records []record.Record) []position.Seen {
 
 // seenOf is what the position needs to know of a record.
 func seenOf(r *record.Record) position.Seen {
-	return position.Seen{ID: r.ID, FormerID: r.FormerID, TS: serviceTime(r)}
-}
-
-// serviceTime is the record's `ts`, zero if it has none.
-func serviceTime(r *record.Record) time.Time {
-	if r.Timestamp == 0 {
-		return time.Time{}
-	}
-	return r.Timestamp.AsTime()
+	return position.Seen{ID: r.ID, FormerID: r.FormerID, TS: r.ServiceTime()}
 }

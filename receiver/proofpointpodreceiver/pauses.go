@@ -128,7 +128,7 @@ func (p *pauses) read(w position.Window, fresh int, done bool) {
 // record looks at records of the live session that came at a time.
 func (p *pauses) record(fresh []record.Record, now time.Time) verdict {
 	for i := range fresh {
-		ts := serviceTime(&fresh[i])
+		ts := fresh[i].ServiceTime()
 		if ts.IsZero() {
 			continue
 		}

@@ -18,7 +18,7 @@ import (
 func (s *stream) recover(err error, auth http.Header) bool {
 	fault, retryAfter := faultOf(err, s.credentials.origin, status.Of)
 	s.failing = true
-	lost := sessionLost(err)
+	lost := podlog.AsError(err).Ended()
 	if lost {
 		fault = s.habit(err, fault)
 	} else {
@@ -85,12 +85,6 @@ func gaveUp(o *outage) string {
 
 // errNoToken is why no session was opened while the authenticator has no token.
 var errNoToken = errors.New("no token")
-
-// sessionLost says whether err is why a session ended that was open.
-func sessionLost(err error) bool {
-	var failed *podlog.Error
-	return errors.As(err, &failed) && failed.Ended()
-}
 
 // faultOf classifies err, and returns how long the service asks us to stay away. from is where the token came from, and of
 // classifies an error of a session.

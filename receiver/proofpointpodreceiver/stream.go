@@ -130,13 +130,13 @@ func (s *stream) collect(auth http.Header) error {
 	s.logger.Info("collecting", zap.String("state", string(sourcehealth.Collecting)))
 	s.intake.delivery.collecting = true
 	ended := session.Receive(s.abort, s)
-	isPaused := s.pausing && sessionLost(ended) && s.stop.Err() == nil
+	isPaused := s.pausing && podlog.AsError(ended).Ended() && s.stop.Err() == nil
 	// A pipeline that recovers while the archive is read in a pause leaves the stream collecting.
 	s.intake.delivery.collecting = isPaused
 
 	s.followClock()
 	// A complaint that crosses our own close frame is one, too.
-	orderly := endedInOrder(ended)
+	orderly := podlog.AsError(ended).EndedInOrder()
 	// A failed delivery has ended the session itself; what it could not hand on is accounted for.
 	if !errors.Is(ended, errGaveUp) && !errors.Is(ended, errAborted) {
 		if err := s.intake.flush(); err != nil {
@@ -154,7 +154,7 @@ func (s *stream) collect(auth http.Header) error {
 	if isPaused {
 		return errPaused
 	}
-	if s.confirming && sessionLost(ended) && s.stop.Err() == nil {
+	if s.confirming && podlog.AsError(ended).Ended() && s.stop.Err() == nil {
 		return errClockDoubted
 	}
 	return ended
@@ -165,33 +165,16 @@ func (s *stream) collect(auth http.Header) error {
 // service goes on where that ends, not where we did.
 func (s *stream) notOpened(err error, sent time.Time) {
 	s.followClock()
-	if mayBeOpen(err) {
+	failed := podlog.AsError(err)
+	if failed.MayBeOpen() {
 		s.position.Unanswered(s.clock.at(sent))
 	}
-	if s.freed.IsZero() || time.Since(s.freed) < slotFree || !slotTaken(err) {
+	if s.freed.IsZero() || time.Since(s.freed) < slotFree || !failed.SlotTaken() {
 		return
 	}
 	s.freed = time.Time{}
 	s.logger.Warn("another client uses the token: stop it, or give it a token of its own. The records that it is sent are missing here, and " + s.fate())
 	s.position.End(false, s.clock.now())
-}
-
-// mayBeOpen says whether the service may have opened a session unheard.
-func mayBeOpen(err error) bool {
-	var failed *podlog.Error
-	return errors.As(err, &failed) && failed.MayBeOpen
-}
-
-// endedInOrder says whether a session ended by a close frame of the service without a complaint.
-func endedInOrder(err error) bool {
-	var why *podlog.Error
-	return errors.As(err, &why) && why.InOrder()
-}
-
-// slotTaken says whether a session was not opened because there is another of the same token and event type.
-func slotTaken(err error) bool {
-	var failed *podlog.Error
-	return errors.As(err, &failed) && failed.Reason == podlog.ReasonStatus && failed.Status == http.StatusConflict
 }
 
 // begin notes a live session that has been opened.
