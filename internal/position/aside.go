@@ -2,23 +2,25 @@ package position
 
 import "time"
 
-// Undecided is a record that the pipeline refuses for good, and that is neither accepted nor rejected yet. Others are
-// accepted meanwhile, so safe moves on past it; a process that finds it in storage looks for it where its `ts` says.
+// Undecided is a record that the pipeline rejected, by itself or with its batch, and may accept yet. Others are accepted
+// meanwhile, so safe moves on past it; a process that finds it in storage looks for it where its `ts` says.
 type Undecided struct {
 	ID   uint64
 	TS   time.Time
 	Came time.Time // when it was set aside
 }
 
-// SetAside notes records that are neither accepted nor rejected, while others are delivered. They stay claimed.
-// [Position.Accepted] and [Position.Refused] end that.
+// SetAside notes records that are neither accepted nor rejected, while others that came later may be accepted. They stay
+// claimed. [Position.Accepted], [Position.Refused] and [Position.Release] end that.
 func (p *Position) SetAside(records []Seen, now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, r := range records {
-		p.aside[r.ID] = Undecided{ID: r.ID, TS: r.TS, Came: now}
+		if _, known := p.aside[r.ID]; !known {
+			p.aside[r.ID] = Undecided{ID: r.ID, TS: r.TS, Came: now}
+			p.changed = true
+		}
 	}
-	p.changed = true
 }
 
 // suspectAside returns from when on something is missing if the records that a process had set aside are, and adds those

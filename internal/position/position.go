@@ -137,6 +137,7 @@ func (p *Position) Release(ids ...uint64) {
 	defer p.mu.Unlock()
 	for _, id := range ids {
 		p.claimed.remove(id)
+		delete(p.aside, id)
 	}
 }
 

@@ -50,10 +50,9 @@ func (a *aside) hurry() {
 	}
 }
 
-// setAside sets records aside that were refused by themselves.
-func (d *delivery) setAside(suspects []refusedRecord, owner recordOwner) {
+// keepAside keeps records that were refused by themselves, and of which the owner knows, for other attempts.
+func (d *delivery) keepAside(suspects []refusedRecord, owner recordOwner) {
 	for _, s := range suspects {
-		owner.setAside(s.record)
 		d.aside.records = append(d.aside.records, asideRecord{
 			record: s.record, owner: owner, refusals: 1, refusal: s.refusal, acceptances: s.acceptances,
 		})

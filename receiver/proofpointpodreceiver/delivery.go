@@ -32,8 +32,8 @@ type recordOwner interface {
 	accepted(records []record.Record)
 	// rejected notes a record that the pipeline never accepts. The delivery has counted and reported it.
 	rejected(r record.Record)
-	// setAside notes a record that is neither accepted nor rejected, while others are delivered.
-	setAside(r record.Record)
+	// setAside notes records that are neither accepted nor rejected, while others that came later may be accepted.
+	setAside(records []record.Record)
 	// abandoned notes a record that was set aside when the delivery ended.
 	abandoned(r record.Record)
 	// late notes the pipeline's answer to records that deliver has returned as held.
@@ -124,7 +124,7 @@ func (d *delivery) deliverAll(records []record.Record, owner recordOwner) (undel
 			return undelivered{}, nil
 		case r.accepted || len(r.untested) == 0:
 			// The records that were refused by themselves do not hold the others.
-			d.setAside(r.suspects, owner)
+			d.keepAside(r.suspects, owner)
 			records = r.untested
 		}
 		if len(records) == 0 && r.accepted {
@@ -173,6 +173,7 @@ func (d *delivery) offerHalved(records []record.Record, owner recordOwner) (roun
 	var r round
 	parts := [][]record.Record{records}
 	if n := len(records); d.fruitless > 0 && n > 1 {
+		owner.setAside(records) // not in order: a record that is accepted moves the safe time past those before it
 		probe := d.fruitless * 5 * n / 8 % n
 		parts = [][]record.Record{records[probe+1:], records[:probe]}
 		if err := d.offerPart(&r, records[probe:probe+1], &parts, owner); err != nil {
@@ -228,6 +229,7 @@ func (d *delivery) offerPart(r *round, part []record.Record, parts *[][]record.R
 	}
 	r.refusals++
 	r.refusal = refusal
+	owner.setAside(part) // before others are offered
 	if len(part) == 1 {
 		r.suspects = append(r.suspects, refusedRecord{part[0], refusal, d.acceptances})
 	} else {

@@ -166,8 +166,8 @@ func (in *intake) settled(records []record.Record) {
 }
 
 // setAside implements recordOwner.
-func (in *intake) setAside(r record.Record) {
-	in.position.SetAside(seen(nil, []record.Record{r}), in.clock.now())
+func (in *intake) setAside(records []record.Record) {
+	in.position.SetAside(seen(nil, records), in.clock.now())
 }
 
 // abandoned implements recordOwner.
