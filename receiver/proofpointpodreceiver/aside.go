@@ -84,6 +84,9 @@ func (d *delivery) retryAsideIfDue() error {
 // retryAside offers the records that are set aside, each by itself, and rejects those that are refused again though
 // others were accepted.
 func (d *delivery) retryAside() error {
+	if err := d.awaitHeld(len(d.aside.records)); err != nil { // the answer may be to one of them
+		return err
+	}
 	waiting := d.aside.records
 	d.aside.records = nil
 	var rejected []asideRecord

@@ -3,12 +3,15 @@ package proofpointpodreceiver
 import (
 	"context"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/plog"
 
+	"github.com/proofpointpod/otelcol/internal/podlog"
 	"github.com/proofpointpod/otelcol/internal/podsim"
 )
 
@@ -52,6 +55,66 @@ func TestAside_killWhileABatchIsHalved(t *testing.T) {
 		s.sink.answers(nil)
 		s.start()
 		s.fills(12)
+		s.keepsThePromise(0)
+	})
+}
+
+// The pipeline blocks on a record that was set aside, until the live session has to go on, and accepts it then.
+func TestAside_acceptedLateArrivesOnce(t *testing.T) {
+	tenant(t, podsim.Options{ArchiveStays: true}, nil, func(s *scenario) {
+		release := make(chan struct{})
+		offered := 0
+		s.sink.answers(func(_ context.Context, logs plog.Logs) error {
+			bodies := bodiesOf(logs)
+			if len(s.service.Produced(podlog.Message)) <= 30 || !slices.Contains(bodies, bodyOf(s, 30)) {
+				return nil
+			}
+			if len(bodies) > 1 {
+				return errForGood
+			}
+			if offered++; offered == 1 {
+				return errForGood
+			}
+			<-release
+			return nil
+		})
+		s.away(3)
+		s.until("the record to be held", func() bool { return offered == 2 })
+		require.True(t, strings.HasSuffix(s.kinds(), "A"), "the live session is paused")
+		s.elapse(20 * time.Minute)
+		require.True(t, strings.HasSuffix(s.kinds(), "L"), "the live session goes on")
+		close(release)
+		s.elapse(time.Minute)
+		assert.Equal(t, 1, s.logged(acceptedAfterAll))
+		_, repeated := s.count()
+		assert.Zero(t, repeated)
+	})
+}
+
+// The pipeline accepts late what it held, and nothing else comes: that ends its outage.
+func TestDelivery_lateAcceptanceEndsTheOutage(t *testing.T) {
+	tenant(t, podsim.Options{}, nil, func(s *scenario) {
+		release := s.blocks(isOld)
+		s.mails(1)
+		s.elapse(time.Minute)
+		s.shutdown()
+		s.mails(1)
+		s.elapse(4 * time.Hour)
+		s.start()
+		s.until("the batch to be held", func() bool { return s.logged(isHeld) > 0 })
+		s.elapse(30 * time.Minute)
+		require.Equal(t, "Error", attr(s.host.last(), "state"))
+		release(nil)
+		s.elapse(5 * time.Minute)
+		assert.Equal(t, 1, s.logged(acceptedAfterAll))
+		assert.Equal(t, "Collecting", attr(s.host.last(), "state"))
+		s.elapse(2 * time.Hour)
+		s.sink.answers(refuse)
+		s.mails(1)
+		s.elapse(time.Minute)
+		assert.NotContains(t, s.said(), "gave up", "this is another outage")
+		s.sink.answers(nil)
+		s.fills(9)
 		s.keepsThePromise(0)
 	})
 }

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/proofpointpod/otelcol/internal/record"
+	"github.com/proofpointpod/otelcol/internal/sourcehealth"
 	"github.com/proofpointpod/otelcol/internal/status"
 )
 
@@ -74,8 +75,8 @@ type delivery struct {
 	isOffered bool
 	// collecting: a session is open, and Collecting is the state to return to.
 	collecting bool
-	// faulty: the newest state reported is a fault of the pipeline.
-	faulty bool
+	// fault is the newest fault of the pipeline that was reported; nil: the pipeline has accepted a batch since.
+	fault *sourcehealth.Fault
 	// acceptances counts the batches, and parts of batches, that were accepted.
 	acceptances uint64
 	// fruitless counts the rounds in a row in which nothing was accepted.
@@ -265,10 +266,20 @@ func (d *delivery) isTooLarge(logs plog.Logs, part []record.Record) bool {
 // open makes the delivery ready. It is called once, before the first batch, and close after the last.
 func (d *delivery) open() { d.handover.start() }
 
+// sessionOpened notes that a live session is open. Its states have taken the place of a fault of the pipeline, which is
+// reported again if it lasts.
+func (d *delivery) sessionOpened() {
+	d.collecting = true
+	if d.fault != nil {
+		d.health.Failing(*d.fault, d.outage.attempts, d.outage.deadline())
+	}
+}
+
 // close waits for the answer to a batch that the pipeline still holds, until the source's shutdown is out of time, and
 // ends the handover. A pipeline that blocked for so long that the stream has stopped may have accepted the batch after
 // all, and then its records must not be read again.
 func (d *delivery) close() {
+	d.collecting = false // the stream has ended, whatever the pipeline answers
 	if d.held != nil {
 		select {
 		case answer := <-d.held.answer:

@@ -86,10 +86,8 @@ func (d *delivery) offer(ctx context.Context, logs plog.Logs, records []record.R
 		d.withdrawn()
 		return errAborted // or the pipeline might accept what then counts as missing
 	}
-	if d.held != nil {
-		if err := d.await(len(records)); isUnanswered(err) {
-			return err
-		}
+	if err := d.awaitHeld(len(records)); err != nil {
+		return err
 	}
 	if !d.isOffered {
 		d.isOffered = true
@@ -100,7 +98,7 @@ func (d *delivery) offer(ctx context.Context, logs plog.Logs, records []record.R
 		answer: d.handover.offer(ctx, logs),
 		late:   func(err error) { answer = err },
 	}
-	if err := d.await(len(records)); isUnanswered(err) {
+	if err := d.await(len(records)); err != nil {
 		d.held.late = func(answer error) {
 			if answer == nil || consumererror.IsPermanent(answer) {
 				d.taken()
@@ -108,12 +106,21 @@ func (d *delivery) offer(ctx context.Context, logs plog.Logs, records []record.R
 			d.withdrawn()
 			if answer == nil {
 				d.acceptances++
+				d.accepted()
 			}
 			owner.late(records, answer)
 		}
 		return err
 	}
 	return answer
+}
+
+// awaitHeld waits for the answer to a batch of which deliver has returned that it is held, if there is one.
+func (d *delivery) awaitHeld(waiting int) error {
+	if d.held == nil {
+		return nil
+	}
+	return d.await(waiting)
 }
 
 // await waits for the pipeline's answer to the batch that it holds. The error is why there is none yet.
@@ -210,7 +217,7 @@ func (d *delivery) withdrawn() {
 // refused counts one refusal, reports it, and returns how long to wait before the next attempt, or errGaveUp.
 func (d *delivery) refused(fault sourcehealth.Fault, count int) (time.Duration, error) {
 	wait, giveUp := d.outage.failed(time.Now(), 0)
-	d.faulty = true
+	d.fault = &fault
 	if giveUp {
 		fault.Outlook = gaveUp(d.outage)
 		d.health.Quit(fault, d.outage.attempts)
@@ -259,10 +266,10 @@ func pauseForPipeline(stop, abort context.Context, wait time.Duration) bool {
 func (d *delivery) accepted() {
 	d.outage.over()
 	d.aside.hurry()
-	if !d.faulty {
+	if d.fault == nil {
 		return
 	}
-	d.faulty = false
+	d.fault = nil
 	if d.isBackground {
 		d.health.Clear(status.BackfillTrouble)
 		return

@@ -128,7 +128,7 @@ func (s *stream) collect(auth http.Header) error {
 
 	s.health.Is(sourcehealth.Collecting)
 	s.logger.Info("collecting", zap.String("state", string(sourcehealth.Collecting)))
-	s.intake.delivery.collecting = true
+	s.intake.delivery.sessionOpened()
 	ended := session.Receive(s.abort, s)
 	isPaused := s.pausing && podlog.AsError(ended).Ended() && s.stop.Err() == nil
 	// A pipeline that recovers while the archive is read in a pause leaves the stream collecting.
