@@ -5,9 +5,10 @@ import "time"
 // Undecided is a record that the pipeline rejected, by itself or with its batch, and may accept yet. Others are accepted
 // meanwhile, so safe moves on past it; a process that finds it in storage looks for it where its `ts` says.
 type Undecided struct {
-	ID   uint64
-	TS   time.Time
-	Came time.Time // when it was set aside
+	ID uint64
+	TS time.Time
+	// Came is when it was set aside, or, without a `ts`, from when on it may have reached the service.
+	Came time.Time
 }
 
 // SetAside notes records that are neither accepted nor rejected, while others that came later may be accepted. They stay
@@ -16,10 +17,15 @@ func (p *Position) SetAside(records []Seen, now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, r := range records {
-		if _, known := p.aside[r.ID]; !known {
-			p.aside[r.ID] = Undecided{ID: r.ID, TS: r.TS, Came: now}
-			p.changed = true
+		if _, known := p.aside[r.ID]; known {
+			continue
 		}
+		came := now
+		if r.TS.IsZero() && !p.safe.IsZero() {
+			came = earlier(p.safe, now)
+		}
+		p.aside[r.ID] = Undecided{ID: r.ID, TS: r.TS, Came: came}
+		p.changed = true
 	}
 }
 

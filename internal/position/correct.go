@@ -19,6 +19,10 @@ func (p *Position) Correct(by time.Duration, now time.Time) {
 			*t = earlier(t.Add(by), now)
 		}
 	}
+	for id, e := range p.aside {
+		e.Came = earlier(e.Came.Add(by), now)
+		p.aside[id] = e
+	}
 	p.index.correct(seconds(p.begun), by)
 	// What opened at the first handshake was reckoned by the time that was taken for the service's then.
 	begun := p.begun

@@ -172,9 +172,12 @@ func (p *Position) Refused(records []Seen, now time.Time) {
 	from := p.safe
 	var astray strays
 	for _, r := range records {
+		aside, isAside := p.aside[r.ID]
 		p.claimed.remove(r.ID)
 		delete(p.aside, r.ID)
 		switch {
+		case r.TS.IsZero() && isAside:
+			from = oldest(from, aside.Came)
 		case r.TS.IsZero():
 		case r.TS.Before(p.safe.Add(-p.options.Margin)): // though what is not accepted came after safe, but for open gaps
 			astray.add(r.TS, now)
