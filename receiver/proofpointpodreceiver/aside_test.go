@@ -118,3 +118,25 @@ func TestDelivery_lateAcceptanceEndsTheOutage(t *testing.T) {
 		s.keepsThePromise(0)
 	})
 }
+
+// The stream gives up on a record that is set aside, while others wait in a batch.
+func TestAside_streamGivesUpWhileABatchWaits(t *testing.T) {
+	tenant(t, podsim.Options{}, ofMission, func(s *scenario) {
+		s.mails(1)
+		s.elapse(10 * time.Minute)
+		s.sink.answers(wrongToken)
+		s.mails(1)
+		s.until("the record to be set aside", func() bool { return attr(s.host.last(), "state") == "Error" })
+		s.elapse(88 * time.Minute)
+		s.service.Push(podlog.Message, mail(s.sent+1, time.Now().Add(-50*time.Hour), 0)) // comes late
+		s.sent++
+		s.elapse(4 * time.Minute)
+		require.Contains(t, s.said(), "gave up")
+		assert.Equal(t, 2., s.metric(metricRefused)["event_type=message"])
+		s.shutdown()
+		s.sink.answers(nil)
+		s.start()
+		s.fills(9)
+		s.keepsThePromise(0)
+	})
+}

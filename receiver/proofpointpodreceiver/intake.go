@@ -225,7 +225,11 @@ func (in *intake) flushDue() error {
 			return err
 		}
 	}
-	return in.delivery.retryAsideIfDue()
+	err := in.delivery.retryAsideIfDue()
+	if err != nil && len(in.batch.records) > 0 {
+		in.failed(undelivered{records: in.batch.records}, err)
+	}
+	return err
 }
 
 // begin starts the count of another session.
