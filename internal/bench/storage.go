@@ -13,6 +13,7 @@ import (
 	"github.com/proofpointpod/otelcol/internal/memstore"
 	"github.com/proofpointpod/otelcol/internal/podsim"
 	"github.com/proofpointpod/otelcol/internal/position"
+	"github.com/proofpointpod/otelcol/internal/positionstore"
 )
 
 // fullIdentities is how many identities the receiver remembers by default at the most.
@@ -54,7 +55,7 @@ func remember(ctx context.Context, client storage.Client, stream string, records
 		ServerMemory: time.Hour, Margin: time.Hour,
 		Remember: 24 * time.Hour, MaxEntries: records,
 	})
-	store := position.NewStore(client, position.Owner{Cluster: podsim.ClusterID, Stream: stream})
+	store := positionstore.New(client, positionstore.Owner{Cluster: podsim.ClusterID, Stream: stream})
 	if _, err := store.Load(ctx, p); err != nil {
 		return err
 	}

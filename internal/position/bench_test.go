@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/proofpointpod/otelcol/internal/position"
+	"github.com/proofpointpod/otelcol/internal/positionstore"
 )
 
 // mixed makes an identity of a number, as spread as a hash.
@@ -47,7 +48,7 @@ func BenchmarkRemembered(b *testing.B) {
 		disk := newMemory()
 		before := heap()
 		p := position.New(options())
-		if _, err := position.NewStore(disk, owner()).Load(b.Context(), p); err != nil {
+		if _, err := positionstore.New(disk, owner()).Load(b.Context(), p); err != nil {
 			b.Fatal(err)
 		}
 		now := fill(p, 0, entries, 100, noon())
@@ -57,14 +58,14 @@ func BenchmarkRemembered(b *testing.B) {
 			p.Forget(now)
 		}
 		b.ReportMetric(float64(heap()-before)/float64(p.Stats().Identities), "B/entry-memory-later")
-		if err := position.NewStore(disk, owner()).Save(b.Context(), p, now); err != nil {
+		if err := positionstore.New(disk, owner()).Save(b.Context(), p, now); err != nil {
 			b.Fatal(err)
 		}
 		b.ReportMetric(float64(disk.wrote)/float64(p.Stats().Identities), "B/entry-disk")
 
 		restarted := position.New(options())
 		started := time.Now()
-		if _, err := position.NewStore(disk, owner()).Load(b.Context(), restarted); err != nil {
+		if _, err := positionstore.New(disk, owner()).Load(b.Context(), restarted); err != nil {
 			b.Fatal(err)
 		}
 		b.ReportMetric(float64(time.Since(started).Milliseconds()), "ms/load")
@@ -77,11 +78,11 @@ func BenchmarkSave(b *testing.B) {
 	const rate = 10_000
 	disk := newMemory()
 	p := position.New(options())
-	if _, err := position.NewStore(disk, owner()).Load(b.Context(), p); err != nil {
+	if _, err := positionstore.New(disk, owner()).Load(b.Context(), p); err != nil {
 		b.Fatal(err)
 	}
 	now := fill(p, 0, 2_000_000, rate, noon())
-	if err := position.NewStore(disk, owner()).Save(b.Context(), p, now); err != nil {
+	if err := positionstore.New(disk, owner()).Save(b.Context(), p, now); err != nil {
 		b.Fatal(err)
 	}
 	wrote, saves, taken := 0, 0, time.Duration(0)
@@ -89,7 +90,7 @@ func BenchmarkSave(b *testing.B) {
 		now = fill(p, (saves+300)*rate, rate, rate, now)
 		p.Forget(now)
 		started := time.Now()
-		if err := position.NewStore(disk, owner()).Save(b.Context(), p, now); err != nil {
+		if err := positionstore.New(disk, owner()).Save(b.Context(), p, now); err != nil {
 			b.Fatal(err)
 		}
 		taken += time.Since(started)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/proofpointpod/otelcol/internal/memstore"
 	"github.com/proofpointpod/otelcol/internal/position"
+	"github.com/proofpointpod/otelcol/internal/positionstore"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -83,7 +84,9 @@ func at(hour, minute int) time.Time {
 	return noon().Add(time.Duration(hour-12)*time.Hour + time.Duration(minute)*time.Minute)
 }
 
-func owner() position.Owner { return position.Owner{Cluster: "example_cluster", Stream: "message"} }
+func owner() positionstore.Owner {
+	return positionstore.Owner{Cluster: "example_cluster", Stream: "message"}
+}
 
 func options() position.Options {
 	return position.Options{
@@ -102,10 +105,10 @@ type story struct {
 	*position.Position
 	t       *testing.T
 	options position.Options
-	owner   position.Owner
+	owner   positionstore.Owner
 	disk    *memory
 	now     time.Time
-	loaded  position.Loaded
+	loaded  positionstore.Loaded
 	nextID  uint64
 }
 
@@ -142,7 +145,7 @@ func (s *story) save() {
 func (s *story) trySave() error { return s.store().Save(s.t.Context(), s.Position, s.now) }
 
 // store is where the position is stored.
-func (s *story) store() *position.Store { return position.NewStore(s.disk, s.owner) }
+func (s *story) store() *positionstore.Store { return positionstore.New(s.disk, s.owner) }
 
 // flows has the pipeline run up to a time, without a wait.
 func (s *story) flows(now time.Time) {

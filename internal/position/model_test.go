@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/proofpointpod/otelcol/internal/position"
+	"github.com/proofpointpod/otelcol/internal/positionstore"
 )
 
 var seedFlag = flag.Uint64("seed", 0, "the one schedule of TestPosition_losesNothing to run; 0: some known ones")
@@ -441,7 +442,7 @@ func (w *world) start() {
 }
 
 // store is where the position is stored.
-func (w *world) store() *position.Store { return position.NewStore(w.disk, owner()) }
+func (w *world) store() *positionstore.Store { return positionstore.New(w.disk, owner()) }
 
 func (w *world) load() {
 	if w.chance(5) {

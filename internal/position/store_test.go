@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/proofpointpod/otelcol/internal/position"
+	"github.com/proofpointpod/otelcol/internal/positionstore"
 )
 
 // headLimit is what a head without gaps has at the most, in bytes.
@@ -272,7 +273,7 @@ func TestLoad_storageThatFails(t *testing.T) {
 	p := position.New(options())
 	disk := newMemory()
 	disk.fail = errDisk
-	_, err := position.NewStore(disk, owner()).Load(t.Context(), p)
+	_, err := positionstore.New(disk, owner()).Load(t.Context(), p)
 	require.ErrorIs(t, err, errDisk)
 	assert.EqualError(t, err, "reading the position: no space left on device")
 	assert.False(t, p.NeedsSave(at(99, 0)))
@@ -457,7 +458,7 @@ func TestLoad_setsAsideOnlyIfItCan(t *testing.T) {
 		}
 	}
 	p := position.New(options())
-	_, err := position.NewStore(disk, owner()).Load(t.Context(), p)
+	_, err := positionstore.New(disk, owner()).Load(t.Context(), p)
 	require.ErrorIs(t, err, errDisk)
 	assert.False(t, p.NeedsSave(at(99, 0)), "or a save would write over it")
 	assert.Equal(t, []byte("?"), disk.data["position"])

@@ -12,6 +12,7 @@ import (
 
 	"github.com/proofpointpod/otelcol/internal/podlog"
 	"github.com/proofpointpod/otelcol/internal/position"
+	"github.com/proofpointpod/otelcol/internal/positionstore"
 	"github.com/proofpointpod/otelcol/internal/record"
 	"github.com/proofpointpod/otelcol/internal/status"
 	"github.com/proofpointpod/otelcol/receiver/proofpointpodreceiver/internal/metadata"
@@ -166,7 +167,7 @@ func (a *assembly) delivery(outage *outage, isBackground bool) *delivery {
 func (a *assembly) keeper(open func(context.Context) (storage.Client, error), found func(position.Opened)) *keeper {
 	return &keeper{
 		position: a.position,
-		owner: position.Owner{
+		owner: positionstore.Owner{
 			Cluster: a.config.ClusterID, Stream: string(a.eventType), FormerIDs: a.eventType == podlog.Maillog,
 		},
 		open:    open,

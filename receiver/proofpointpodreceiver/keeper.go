@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/proofpointpod/otelcol/internal/position"
+	"github.com/proofpointpod/otelcol/internal/positionstore"
 	"github.com/proofpointpod/otelcol/internal/status"
 )
 
@@ -28,7 +29,7 @@ const (
 type keeper struct {
 	position *position.Position
 	// owner is what the stored position is of.
-	owner position.Owner
+	owner positionstore.Owner
 	// open opens the stream's client; nil: there is no storage, and the position lives in memory.
 	open    func(context.Context) (storage.Client, error)
 	health  *status.Stream
@@ -43,7 +44,7 @@ type keeper struct {
 	tried chan struct{}
 
 	client  storage.Client
-	store   *position.Store // in client
+	store   *positionstore.Store // in client
 	loaded  bool
 	ahead   time.Duration // how far the service's clock is, as it is stored
 	failing bool
@@ -130,7 +131,7 @@ func (k *keeper) load(ctx context.Context) error {
 			return err
 		}
 		k.client = client
-		k.store = position.NewStore(client, k.owner)
+		k.store = positionstore.New(client, k.owner)
 	}
 	if err := k.recallClock(ctx); err != nil {
 		return err

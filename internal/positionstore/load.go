@@ -1,4 +1,4 @@
-package position
+package positionstore
 
 import (
 	"context"
@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/extension/xextension/storage"
+
+	"github.com/proofpointpod/otelcol/internal/position"
 )
 
 // Loaded is what storage brought.
@@ -18,13 +20,13 @@ type Loaded struct {
 	Aside error
 	// Unclean: the process that saved it did not end in order.
 	Unclean bool
-	// Opened is the gap that this opens if a session has begun already; see [Position.Restore].
-	Opened Opened
+	// Opened is the gap that this opens if a session has begun already; see [position.Position.Restore].
+	Opened position.Opened
 }
 
-// Load reads the stored position, and has the position take it over; see [Position.Restore]. An error means that storage
+// Load reads the stored position, and has the position take it over; see [position.Position.Restore]. An error means that storage
 // does not work.
-func (s *Store) Load(ctx context.Context, p *Position) (Loaded, error) {
+func (s *Store) Load(ctx context.Context, p *position.Position) (Loaded, error) {
 	head, gaps := storage.GetOperation(headKey), storage.GetOperation(gapsKey)
 	if err := s.client.Batch(ctx, head, gaps); err != nil {
 		return Loaded{}, fmt.Errorf("reading the position: %w", err)
@@ -50,7 +52,7 @@ func (s *Store) Load(ctx context.Context, p *Position) (Loaded, error) {
 		brokenChunks = fmt.Errorf("%d of %d stored chunks of identities are broken or gone; records that they held may be repeated",
 			len(broken), stored.Next-stored.First)
 	}
-	opened := p.Restore(Restored{
+	opened := p.Restore(position.Restored{
 		State: stored.state(), SavedAt: stored.SavedAt, Gaps: stored.gapState(), Chunks: chunks, Broken: broken,
 	})
 	return Loaded{Found: true, Unclean: !stored.Clean, Aside: errors.Join(brokenGaps, brokenChunks), Opened: opened}, nil
@@ -99,7 +101,7 @@ func (s *Store) decodeHead(data []byte) (*storedHead, error) {
 		return nil, errors.New("its chunks make no sense")
 	}
 	if stored.Version == firstVersion && s.owner.FormerIDs {
-		stored.Former = stored.Next * ChunkEntries
+		stored.Former = stored.Next * position.ChunkEntries
 	}
 	return &stored, nil
 }
@@ -108,7 +110,7 @@ func (s *Store) decodeHead(data []byte) (*storedHead, error) {
 const loadBatch = 64
 
 // loadChunks reads the chunks of identities. One that is broken, or not there, is left out, and its number returned.
-func (s *Store) loadChunks(ctx context.Context, first, next uint64) (chunks []Chunk, broken []uint64, err error) {
+func (s *Store) loadChunks(ctx context.Context, first, next uint64) (chunks []position.Chunk, broken []uint64, err error) {
 	for ; first < next; first += loadBatch {
 		var operations []*storage.Operation
 		for number := first; number < min(first+loadBatch, next); number++ {

@@ -1,4 +1,4 @@
-package position
+package positionstore
 
 import (
 	"context"
@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/extension/xextension/storage"
+
+	"github.com/proofpointpod/otelcol/internal/position"
 )
 
 // headKey holds the head, gapsKey the gaps, and chunkKey an identities' chunk. Heads and gaps that could not be used are
@@ -36,13 +38,13 @@ type Store struct {
 	owner  Owner
 }
 
-// NewStore returns the stored position of the owner in the client.
-func NewStore(client storage.Client, owner Owner) *Store {
+// New returns the stored position of the owner in the client.
+func New(client storage.Client, owner Owner) *Store {
 	return &Store{client: client, owner: owner}
 }
 
 // Save writes what is new since the last save, in one transaction. It is called only after Load has succeeded.
-func (s *Store) Save(ctx context.Context, p *Position, now time.Time) error {
+func (s *Store) Save(ctx context.Context, p *position.Position, now time.Time) error {
 	snapshot := p.Snapshot()
 	operations, err := s.encode(snapshot, now)
 	if err == nil {
@@ -57,7 +59,7 @@ func (s *Store) Save(ctx context.Context, p *Position, now time.Time) error {
 }
 
 // encode makes the operations of a save.
-func (s *Store) encode(snapshot *Snapshot, now time.Time) ([]*storage.Operation, error) {
+func (s *Store) encode(snapshot *position.Snapshot, now time.Time) ([]*storage.Operation, error) {
 	head, err := json.Marshal(newStoredHead(s.owner, snapshot.State, now))
 	if err != nil {
 		return nil, fmt.Errorf("encoding the position: %w", err)

@@ -1,6 +1,10 @@
-package position
+package positionstore
 
-import "time"
+import (
+	"time"
+
+	"github.com/proofpointpod/otelcol/internal/position"
+)
 
 const (
 	// version of the stored form. A head of another version is foreign, but for those of firstVersion.
@@ -68,7 +72,7 @@ type storedRecord struct {
 }
 
 // newStoredHead makes the head of a save.
-func newStoredHead(owner Owner, s State, now time.Time) *storedHead {
+func newStoredHead(owner Owner, s position.State, now time.Time) *storedHead {
 	head := &storedHead{
 		Version: version, Cluster: owner.Cluster, Stream: owner.Stream, SavedAt: now,
 		Safe: s.Safe, Suspect: s.Suspect, Life: s.Life, Accepted: s.Accepted, Clean: s.Clean, Flushed: s.Flushed, Token: s.Token,
@@ -82,20 +86,20 @@ func newStoredHead(owner Owner, s State, now time.Time) *storedHead {
 }
 
 // state is what the head says of the position.
-func (h *storedHead) state() State {
-	s := State{
+func (h *storedHead) state() position.State {
+	s := position.State{
 		Safe: h.Safe, Suspect: h.Suspect, Life: h.Life, Accepted: h.Accepted, Clean: h.Clean, Flushed: h.Flushed, Token: h.Token,
-		Doubt: (*Gap)(h.Doubt), Hull: (*Gap)(h.Hull), Unreachable: h.Unreachable,
+		Doubt: (*position.Gap)(h.Doubt), Hull: (*position.Gap)(h.Hull), Unreachable: h.Unreachable,
 		First: h.First, Next: h.Next, Horizon: h.Horizon, Former: h.Former,
 	}
 	for _, r := range h.Aside {
-		s.Undecided = append(s.Undecided, Undecided(r))
+		s.Undecided = append(s.Undecided, position.Undecided(r))
 	}
 	return s
 }
 
 // newStoredGaps makes the gaps of a save.
-func newStoredGaps(s *GapState) storedGaps {
+func newStoredGaps(s *position.GapState) storedGaps {
 	stored := storedGaps{Hours: make(map[int64]storedHour, len(s.Hours)), Late: s.Late}
 	for _, gap := range s.Open {
 		stored.Gaps = append(stored.Gaps, storedGap(gap))
@@ -107,13 +111,13 @@ func newStoredGaps(s *GapState) storedGaps {
 }
 
 // gapState is what is stored of the gaps.
-func (g *storedGaps) gapState() GapState {
-	s := GapState{Hours: make(map[int64]HourProgress, len(g.Hours)), Late: g.Late}
+func (g *storedGaps) gapState() position.GapState {
+	s := position.GapState{Hours: make(map[int64]position.HourProgress, len(g.Hours)), Late: g.Late}
 	for _, gap := range g.Gaps {
-		s.Open = append(s.Open, Gap(gap))
+		s.Open = append(s.Open, position.Gap(gap))
 	}
 	for hour, progress := range g.Hours {
-		s.Hours[hour] = HourProgress(progress)
+		s.Hours[hour] = position.HourProgress(progress)
 	}
 	return s
 }

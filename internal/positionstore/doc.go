@@ -1,0 +1,2 @@
+// Package positionstore stores the position of a stream in a storage extension.
+package positionstore
