@@ -139,8 +139,8 @@ func TestTLS_clientCertificateOpensTheService(t *testing.T) {
 	records := &recordFile{t: t, path: filepath.Join(t.TempDir(), "records.json")}
 	collector := startCollector(t, s, least, t.TempDir(), watched(health, records.path))
 	status := waitState(t, health, "Error")
-	assert.Equal(t, "StatusPermanentError", status.Status)
-	assert.Equal(t, "ThirdPartyConfig", status.Attributes.ErrorType)
+	assert.Equal(t, "StatusRecoverableError", status.Status)
+	assert.Equal(t, "ThirdPartyGeneric", status.Attributes.ErrorType)
 	assert.Contains(t, status.Error, "tls.cert_file and tls.key_file")
 	collector.stop()
 	assert.Empty(t, records.read())
@@ -159,7 +159,7 @@ receivers:
 	assertExactlyOnce(t, sent, records.read())
 }
 
-func TestTLS_certificateThatIsNotTrustedStopsTheSource(t *testing.T) {
+func TestTLS_certificateThatIsNotTrustedGetsNoToken(t *testing.T) {
 	s := startService(t, podsim.Options{})
 	s.caFile = "" // the CA is none of the system's
 	health := reservedAddress(t)
@@ -167,8 +167,8 @@ func TestTLS_certificateThatIsNotTrustedStopsTheSource(t *testing.T) {
 	collector := startCollector(t, s, file(t, "readme.yaml", configuration(t, "api_secret:")), t.TempDir(),
 		watched(health, records))
 	status := waitState(t, health, "Error")
-	assert.Equal(t, "StatusPermanentError", status.Status)
-	assert.Equal(t, "ThirdPartyConfig", status.Attributes.ErrorType)
+	assert.Equal(t, "StatusRecoverableError", status.Status)
+	assert.Equal(t, "ThirdPartyGeneric", status.Attributes.ErrorType)
 	assert.Contains(t, status.Error, "tls.ca_file")
 	collector.stop()
 	assert.Contains(t, collector.out.String(), "give its CA in tls.ca_file")

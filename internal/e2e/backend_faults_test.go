@@ -107,6 +107,7 @@ func newFaultRig(t *testing.T, config string, memory time.Duration) *rig {
 	t.Helper()
 	return newRig(t, podsim.ResumeAfterWritten, func(o *rigOptions) {
 		o.config = config
+		o.timeout = 5 * time.Second // as batch.yaml has it, so that a stop ends in time
 		o.service.EventTypes = []podlog.EventType{podlog.Message, podlog.Maillog}
 		o.service.Rate = map[podlog.EventType]float64{podlog.Message: 20, podlog.Maillog: 0.3}
 		if memory != 0 {

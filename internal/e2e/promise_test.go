@@ -35,7 +35,8 @@ func TestPromise_dropAndReconnect(t *testing.T) {
 		require.Equal(r.t, []int{20, 10}, []int{sessions[0].Lost, sessions[1].Lost})
 		f := r.assertKept()
 		if r.resumesAfterWritten() {
-			assert.EqualValues(r.t, 30, f.recovered, "what was lost comes from the archive, and nothing else")
+			assert.GreaterOrEqual(r.t, f.recovered, 30., "what was lost comes from the archive")
+			assert.Less(r.t, f.recovered, 30.+40, "and no more than came while it was read")
 		} else {
 			assert.Zero(r.t, f.recovered, "all of it came by itself")
 		}

@@ -61,6 +61,8 @@ type rigOptions struct {
 	service podsim.Options
 	// config is the file in config/.
 	config string
+	// timeout is how long the exporter waits for an answer: a request that a busy machine answers later comes again.
+	timeout time.Duration
 	// extra is YAML that comes on top.
 	extra string
 }
@@ -83,6 +85,7 @@ func (o *rigOptions) exact() bool { return o.config != "batch.yaml" && o.config 
 func newRig(t *testing.T, resume podsim.Resume, change func(*rigOptions)) *rig {
 	t.Helper()
 	options := &rigOptions{
+		timeout: time.Minute,
 		service: podsim.Options{
 			EventTypes: []podlog.EventType{podlog.Message},
 			Rate:       map[podlog.EventType]float64{podlog.Message: 40},
@@ -217,10 +220,11 @@ receivers:
 exporters:
   otlp_http:
     endpoint: %s
+    timeout: %s
     retry_on_failure:
       initial_interval: 100ms
       max_interval: 1s
-`, r.url, r.caFile, strings.Join(types, ", "), r.rigOptions.service.Memory, r.far.URL) + metricsOn(r.pages)
+`, r.url, r.caFile, strings.Join(types, ", "), r.rigOptions.service.Memory, r.far.URL, r.timeout) + metricsOn(r.pages)
 }
 
 // batching scales the wait for a full batch, wherever the configuration has it.
