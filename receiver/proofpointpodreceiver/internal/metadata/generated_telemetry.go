@@ -412,7 +412,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ProofpointpodReceiverRecordsRefused, err = builder.meter.Int64Counter(
 		"otelcol_proofpointpod_receiver_records_refused",
-		metric.WithDescription("Records that the pipeline refused for good, or that were held when the source gave up. [Alpha]"),
+		metric.WithDescription("Records that the pipeline rejected (it refuses them for good while it accepts others), or that were held when the source gave up. [Alpha]"),
 		metric.WithUnit("{records}"),
 	)
 	errs = errors.Join(errs, err)

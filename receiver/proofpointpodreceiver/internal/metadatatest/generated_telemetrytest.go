@@ -338,7 +338,7 @@ func AssertEqualProofpointpodReceiverRecordsRecovered(t *testing.T, tt *componen
 func AssertEqualProofpointpodReceiverRecordsRefused(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_proofpointpod_receiver_records_refused",
-		Description: "Records that the pipeline refused for good, or that were held when the source gave up. [Alpha]",
+		Description: "Records that the pipeline rejected (it refuses them for good while it accepts others), or that were held when the source gave up. [Alpha]",
 		Unit:        "{records}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
