@@ -16,6 +16,7 @@ import (
 	"github.com/proofpointpod/otelcol/internal/record"
 	"github.com/proofpointpod/otelcol/internal/status"
 	"github.com/proofpointpod/otelcol/receiver/proofpointpodreceiver/internal/metadata"
+	"github.com/proofpointpod/otelcol/receiver/proofpointpodreceiver/internal/retry"
 )
 
 // streamSettings are what the streams of a source share.
@@ -105,19 +106,19 @@ func newAssembly(set *streamSettings, t podlog.EventType, stored bool) *assembly
 
 // stream makes the stream itself, without a filler.
 func (a *assembly) stream() *stream {
-	retry := a.config.RetryOnFailure
+	config := a.config.RetryOnFailure
 	live := &stream{
 		eventType:   a.eventType,
 		client:      a.client,
 		credentials: a.credentials,
-		intake:      a.intake(a.delivery(newOutage(retry), false), false),
+		intake:      a.intake(a.delivery(retry.NewOutage(config), false), false),
 		position:    a.position,
 		gaps:        a.gaps,
 		health:      a.health,
 		metrics:     a.metrics,
 		logger:      a.logger,
 		clock:       a.clock,
-		outage:      newOutage(retry),
+		outage:      retry.NewOutage(config),
 		since:       a.config.since,
 		backfill:    a.config.Backfill.Enabled,
 		stop:        a.stop,
@@ -144,7 +145,7 @@ func (a *assembly) intake(d *delivery, archive bool) *intake {
 	}
 }
 
-func (a *assembly) delivery(outage *outage, isBackground bool) *delivery {
+func (a *assembly) delivery(outage *retry.Outage, isBackground bool) *delivery {
 	return &delivery{
 		handover: newHandover(a.abort, a.source.next),
 		format:   a.source.format(a.eventType),

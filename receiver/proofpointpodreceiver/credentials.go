@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/proofpointpod/otelcol/internal/status"
+	"github.com/proofpointpod/otelcol/receiver/proofpointpodreceiver/internal/retry"
 )
 
 // credentials gives the headers that authenticate a handshake. Safe for concurrent use.
@@ -142,7 +143,7 @@ const tokenLookInterval = time.Minute
 
 // watch asks an authenticator until ctx ends, for what is noted of the answer. An error shows at the next handshake.
 func (c *credentials) watch(ctx context.Context) {
-	for c.origin.Renews() && pause(ctx, tokenLookInterval) {
+	for c.origin.Renews() && retry.Wait(ctx, tokenLookInterval) {
 		_, _ = c.ask(ctx)
 	}
 }
@@ -155,7 +156,7 @@ func (c *credentials) first(ctx context.Context) (http.Header, error) {
 		if err != nil || len(header) > 0 || !time.Now().Before(deadline) {
 			return header, err
 		}
-		if !pause(ctx, firstTokenPoll) {
+		if !retry.Wait(ctx, firstTokenPoll) {
 			return nil, context.Cause(ctx)
 		}
 	}
@@ -163,23 +164,11 @@ func (c *credentials) first(ctx context.Context) (http.Header, error) {
 
 // other waits until the headers differ from those refused. It returns false if ctx ends before.
 func (c *credentials) other(ctx context.Context, refused http.Header) bool {
-	for pause(ctx, minTokenPoll+rand.N(maxTokenPoll-minTokenPoll)) { //nolint:gosec // a wait is no secret
+	for retry.Wait(ctx, minTokenPoll+rand.N(maxTokenPoll-minTokenPoll)) { //nolint:gosec // a wait is no secret
 		header, err := c.ask(ctx)
 		if err == nil && len(header) > 0 && !maps.EqualFunc(header, refused, slices.Equal) {
 			return true
 		}
 	}
 	return false
-}
-
-// pause waits, and says whether it waited to the end rather than to that of ctx.
-func pause(ctx context.Context, wait time.Duration) bool {
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/proofpointpod/otelcol/internal/record"
 	"github.com/proofpointpod/otelcol/internal/sourcehealth"
 	"github.com/proofpointpod/otelcol/internal/status"
+	"github.com/proofpointpod/otelcol/receiver/proofpointpodreceiver/internal/retry"
 )
 
 // dataFormat is how the collector's own telemetry calls what was received.
@@ -57,7 +58,7 @@ type delivery struct {
 	metrics  *streamMetrics
 	flow     *flow
 	logger   *zap.Logger
-	outage   *outage // of the pipeline
+	outage   *retry.Outage // of the pipeline
 
 	stop  context.Context // ended: hurry
 	abort context.Context // ended: return at once
@@ -271,7 +272,7 @@ func (d *delivery) open() { d.handover.start() }
 func (d *delivery) sessionOpened() {
 	d.collecting = true
 	if d.fault != nil {
-		d.health.Failing(*d.fault, d.outage.attempts, d.outage.deadline())
+		d.health.Failing(*d.fault, d.outage.Attempts(), d.outage.Deadline())
 	}
 }
 

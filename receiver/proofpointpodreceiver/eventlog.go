@@ -14,6 +14,7 @@ import (
 
 	"github.com/proofpointpod/otelcol/internal/sourcehealth"
 	"github.com/proofpointpod/otelcol/receiver/proofpointpodreceiver/internal/metadata"
+	"github.com/proofpointpod/otelcol/receiver/proofpointpodreceiver/internal/retry"
 )
 
 const (
@@ -38,7 +39,7 @@ type eventLog struct {
 	handover *handover
 	resource pcommon.Map // the attributes of the resource, but for the event's
 	version  string      // of the collector
-	outage   *outage
+	outage   *retry.Outage
 	dropped  func(count int)
 	logger   *zap.Logger
 
@@ -60,7 +61,7 @@ func newEventLog(set *streamSettings, resource pcommon.Map) *eventLog {
 		handover: newHandover(set.abort, s.next),
 		resource: resource,
 		version:  s.settings.BuildInfo.Version,
-		outage:   newOutage(s.config.RetryOnFailure),
+		outage:   retry.NewOutage(s.config.RetryOnFailure),
 		dropped:  func(count int) { dropped.Add(context.Background(), int64(count), of) },
 		logger:   s.settings.Logger,
 		stop:     set.stop,
@@ -113,7 +114,7 @@ func (l *eventLog) send(event sourcehealth.Event) {
 	for {
 		err := l.offer(event)
 		if err == nil {
-			l.outage.over()
+			l.outage.End()
 			return
 		}
 		if errors.Is(err, errAborted) {
@@ -124,12 +125,12 @@ func (l *eventLog) send(event sourcehealth.Event) {
 			l.drop(1, err)
 			return
 		}
-		wait, giveUp := l.outage.failed(time.Now(), 0)
+		wait, giveUp := l.outage.Fail(time.Now(), 0)
 		if giveUp {
 			l.drop(1, errEventGivenUp)
 			return
 		}
-		if !pauseForPipeline(l.stop, l.abort, wait) {
+		if !retry.WaitUntilAborted(l.stop, l.abort, wait) {
 			l.dropAll()
 			return
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/proofpointpod/otelcol/internal/position"
 	"github.com/proofpointpod/otelcol/internal/sourcehealth"
 	"github.com/proofpointpod/otelcol/internal/status"
+	"github.com/proofpointpod/otelcol/receiver/proofpointpodreceiver/internal/retry"
 )
 
 // fillerPoll is how often a filler with a token of its own looks for a window to read.
@@ -73,7 +74,7 @@ type filler struct {
 	// barren are the reads of windows that did not end in order and brought nothing new.
 	barren map[int64]barren
 
-	outage  *outage // of the archive; it does not give up
+	outage  *retry.Outage // of the archive; it does not give up
 	retryAt time.Time
 
 	// The following are of the window that is being read.
@@ -123,17 +124,17 @@ const maxOvertime = 30 * time.Second
 
 // newFillOutage says how long to wait between attempts to read the archive, and to hand on what it brings beside the live
 // session: as for sessions, but for ever.
-func newFillOutage(config configretry.BackOffConfig) *outage {
+func newFillOutage(config configretry.BackOffConfig) *retry.Outage {
 	config.Enabled = true
 	config.MaxElapsedTime = 0
-	return newOutage(config)
+	return retry.NewOutage(config)
 }
 
 // run fills until the stream stops. It is for a filler with a token of its own.
 func (f *filler) run() {
 	f.intake.delivery.open()
 	defer f.intake.delivery.close()
-	for pause(f.stop, fillerPoll) {
+	for retry.Wait(f.stop, fillerPoll) {
 		if !f.clock.known() {
 			continue // what is due, and what is too old, is reckoned by the service's clock
 		}
@@ -262,7 +263,7 @@ func (f *filler) openInTurn(w position.Window, auth http.Header) (*podlog.Sessio
 	}
 	for wait := time.Second; ; wait *= 2 {
 		session, err := f.open(w, auth)
-		if f.ownToken || !podlog.AsError(err).SlotTaken() || time.Now().Add(wait).After(last) || !pause(f.stop, wait) {
+		if f.ownToken || !podlog.AsError(err).SlotTaken() || time.Now().Add(wait).After(last) || !retry.Wait(f.stop, wait) {
 			return session, err
 		}
 	}
@@ -325,12 +326,12 @@ func (f *filler) finished(w position.Window, limit time.Duration, ended error) b
 		f.extend(w, limit)
 	case !done && !orderly:
 		if f.intake.fresh > 0 { // it gets on
-			f.outage.over()
+			f.outage.End()
 		}
 		f.failed(ended)
 		return false
 	}
-	f.outage.over()
+	f.outage.End()
 	f.retryAt = time.Time{}
 	if lags {
 		f.retryAt = time.Now().Add(lagWait)
@@ -415,22 +416,22 @@ func (f *filler) failed(err error) {
 		f.health.Trouble(status.BackfillTrouble, fault)
 		return
 	}
-	if !f.ownToken && f.outage.attempts >= soonAgain {
+	if !f.ownToken && f.outage.Attempts() >= soonAgain {
 		retryAfter = max(retryAfter, lagWait)
 	}
 	wait := f.wait(retryAfter)
-	if f.outage.attempts > 1 {
+	if f.outage.Attempts() > 1 {
 		// A single failure is usual, and not worth an alarm.
 		f.health.Trouble(status.BackfillTrouble, status.FillFails(fault))
 	}
 	f.logger.Warn("the archive was not read to the end; trying again",
-		zap.String("error", fault.Message), zap.Int("attempt", f.outage.attempts),
+		zap.String("error", fault.Message), zap.Int("attempt", f.outage.Attempts()),
 		zap.Duration("next_attempt_in", wait.Round(time.Millisecond)))
 }
 
 // wait counts a failure, and has no window read for some time, at least atLeast, which it returns.
 func (f *filler) wait(atLeast time.Duration) time.Duration {
-	wait, _ := f.outage.failed(time.Now(), atLeast)
+	wait, _ := f.outage.Fail(time.Now(), atLeast)
 	f.retryAt = time.Now().Add(wait)
 	return wait
 }

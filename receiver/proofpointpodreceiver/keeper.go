@@ -12,6 +12,7 @@ import (
 	"github.com/proofpointpod/otelcol/internal/position"
 	"github.com/proofpointpod/otelcol/internal/positionstore"
 	"github.com/proofpointpod/otelcol/internal/status"
+	"github.com/proofpointpod/otelcol/receiver/proofpointpodreceiver/internal/retry"
 )
 
 const (
@@ -79,7 +80,7 @@ func newStorage(config *Config, host component.Host, id component.ID, name strin
 func (k *keeper) run(ctx context.Context) {
 	k.keep(ctx)
 	close(k.tried)
-	for pause(ctx, saveInterval) {
+	for retry.Wait(ctx, saveInterval) {
 		k.keep(ctx)
 	}
 }

@@ -12,13 +12,12 @@ import (
 	"github.com/proofpointpod/otelcol/internal/record"
 	"github.com/proofpointpod/otelcol/internal/sourcehealth"
 	"github.com/proofpointpod/otelcol/internal/status"
+	"github.com/proofpointpod/otelcol/receiver/proofpointpodreceiver/internal/retry"
 )
 
 const (
 	// blockedAfter is how long the pipeline may take for a batch before that counts as refusing.
 	blockedAfter = 30 * time.Second
-	// stoppingWait is the longest wait between two attempts while the source stops.
-	stoppingWait = time.Second
 	// abortWait is how long the pipeline has for its answer when the source's shutdown is out of time.
 	abortWait = 50 * time.Millisecond
 )
@@ -150,7 +149,7 @@ func (d *delivery) await(waiting int) error {
 			return err
 		}
 		// There is no next attempt before an answer. Nothing changes now but by an answer, or at the deadline.
-		if deadline := d.outage.deadline(); !deadline.IsZero() {
+		if deadline := d.outage.Deadline(); !deadline.IsZero() {
 			blocked.Reset(time.Until(deadline))
 		}
 	}
@@ -216,11 +215,11 @@ func (d *delivery) withdrawn() {
 
 // refused counts one refusal, reports it, and returns how long to wait before the next attempt, or errGaveUp.
 func (d *delivery) refused(fault sourcehealth.Fault, count int) (time.Duration, error) {
-	wait, giveUp := d.outage.failed(time.Now(), 0)
+	wait, giveUp := d.outage.Fail(time.Now(), 0)
 	d.fault = &fault
 	if giveUp {
-		fault.Outlook = gaveUp(d.outage)
-		d.health.Quit(fault, d.outage.attempts)
+		fault.Outlook = d.outage.GiveUpAdvice()
+		d.health.Quit(fault, d.outage.Attempts())
 		d.logger.Error("not collecting any more",
 			zap.String("error", fault.Text()), zap.String("error.type", string(fault.Type)))
 		return 0, errGaveUp
@@ -228,13 +227,13 @@ func (d *delivery) refused(fault sourcehealth.Fault, count int) (time.Duration, 
 	if d.isBackground {
 		d.health.Trouble(status.BackfillTrouble, status.FillFails(fault))
 	} else {
-		d.health.Failing(fault, d.outage.attempts, d.outage.deadline())
+		d.health.Failing(fault, d.outage.Attempts(), d.outage.Deadline())
 	}
 	d.logger.Warn("a batch is held until the pipeline accepts it; nothing is read meanwhile",
 		zap.String("error", fault.Text()),
 		zap.String("error.type", string(fault.Type)),
 		zap.Int("records", count),
-		zap.Int("attempt", d.outage.attempts),
+		zap.Int("attempt", d.outage.Attempts()),
 	)
 	return wait, nil
 }
@@ -245,7 +244,7 @@ func (d *delivery) pause(wait time.Duration) error {
 		wait = min(wait, time.Until(d.until))
 	}
 	switch {
-	case !pauseForPipeline(d.stop, d.abort, wait):
+	case !retry.WaitUntilAborted(d.stop, d.abort, wait):
 		return errAborted
 	case !d.until.IsZero() && !time.Now().Before(d.until):
 		return errHeldTooLong
@@ -253,18 +252,9 @@ func (d *delivery) pause(wait time.Duration) error {
 	return nil
 }
 
-// pauseForPipeline waits between two attempts. A stop that comes meanwhile ends the wait, and then waits are short: the
-// pipeline has until the end of the shutdown, abort, to accept. It returns false when that has come.
-func pauseForPipeline(stop, abort context.Context, wait time.Duration) bool {
-	if stop.Err() != nil {
-		return pause(abort, min(wait, stoppingWait))
-	}
-	return pause(stop, wait) || abort.Err() == nil
-}
-
 // accepted ends the pipeline's outage.
 func (d *delivery) accepted() {
-	d.outage.over()
+	d.outage.End()
 	d.aside.hurry()
 	if d.fault == nil {
 		return

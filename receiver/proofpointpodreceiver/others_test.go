@@ -12,6 +12,7 @@ import (
 
 	"github.com/proofpointpod/otelcol/internal/podlog"
 	"github.com/proofpointpod/otelcol/internal/podsim"
+	"github.com/proofpointpod/otelcol/receiver/proofpointpodreceiver/internal/retry"
 )
 
 // Another client takes the slot right after the service has closed our session in order.
@@ -64,7 +65,7 @@ func (s *scenario) another() (end func() int) {
 	go func() {
 		sent := &counter{}
 		defer func() { taken <- sent.frames }()
-		for pause(ctx, 50*time.Millisecond) {
+		for retry.Wait(ctx, 50*time.Millisecond) {
 			if s.slotTaken() {
 				continue // the service would refuse it, and a refused handshake takes long
 			}

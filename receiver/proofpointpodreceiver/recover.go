@@ -2,7 +2,6 @@ package proofpointpodreceiver
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"time"
 
@@ -11,6 +10,7 @@ import (
 	"github.com/proofpointpod/otelcol/internal/podlog"
 	"github.com/proofpointpod/otelcol/internal/sourcehealth"
 	"github.com/proofpointpod/otelcol/internal/status"
+	"github.com/proofpointpod/otelcol/receiver/proofpointpodreceiver/internal/retry"
 )
 
 // recover waits until it makes sense to try again after err. It returns false if it never does, or if the source
@@ -31,26 +31,26 @@ func (s *stream) recover(err error, auth http.Header) bool {
 		s.quit(fault, "It is not tried again: correct the configuration, check it with the collector's validate command, and restart the collector; a reload (SIGHUP) will do if the value does not come from the environment")
 		return false
 	}
-	wait, giveUp := s.outage.failed(time.Now(), retryAfter)
+	wait, giveUp := s.outage.Fail(time.Now(), retryAfter)
 	if giveUp {
-		s.quit(fault, gaveUp(s.outage))
+		s.quit(fault, s.outage.GiveUpAdvice())
 		return false
 	}
-	s.health.Failing(fault, s.outage.attempts, s.outage.deadline())
+	s.health.Failing(fault, s.outage.Attempts(), s.outage.Deadline())
 	if lost {
 		s.metrics.reconnect(fault.Label)
 	}
 	fields := []zap.Field{
 		zap.String("error", fault.Message),
 		zap.String("error.type", string(fault.Type)),
-		zap.Int("attempt", s.outage.attempts),
+		zap.Int("attempt", s.outage.Attempts()),
 		zap.Duration("next_attempt_in", wait.Round(time.Millisecond)),
 	}
-	if deadline := s.outage.deadline(); !deadline.IsZero() {
+	if deadline := s.outage.Deadline(); !deadline.IsZero() {
 		fields = append(fields, zap.Time("gives_up_at", deadline))
 	}
 	s.logger.Warn("not collecting; trying again", fields...)
-	return pause(s.stop, wait)
+	return retry.Wait(s.stop, wait)
 }
 
 const (
@@ -72,15 +72,6 @@ func (s *stream) habit(err error, fault sourcehealth.Fault) sourcehealth.Fault {
 		return fault
 	}
 	return status.EndsWhenQuiet(fault, s.quiet)
-}
-
-// gaveUp says why there is no other attempt, and what makes one.
-func gaveUp(o *outage) string {
-	if !o.config.Enabled {
-		return "It is not tried again, as retry_on_failure.enabled is false: restart or reload the collector to try again"
-	}
-	return fmt.Sprintf("It gave up after %v (retry_on_failure.max_elapsed_time): restart or reload the collector to try again. What comes meanwhile is in the service's archive for 30 days",
-		o.config.MaxElapsedTime)
 }
 
 // errNoToken is why no session was opened while the authenticator has no token.
@@ -111,7 +102,7 @@ func (s *stream) awaitNewToken(fault sourcehealth.Fault, refused http.Header) bo
 		return false
 	}
 	// The time spent waiting was not the service's trouble, so what follows starts a clock of its own.
-	s.outage.over()
+	s.outage.End()
 	s.logger.Info("the authenticator has another token; trying again")
 	return true
 }
@@ -119,7 +110,7 @@ func (s *stream) awaitNewToken(fault sourcehealth.Fault, refused http.Header) bo
 // quit ends the stream, and says why and what brings it back.
 func (s *stream) quit(fault sourcehealth.Fault, remedy string) {
 	fault.Outlook = remedy
-	s.health.Quit(fault, s.outage.attempts)
+	s.health.Quit(fault, s.outage.Attempts())
 	s.logger.Error("not collecting any more",
 		zap.String("error", fault.Text()), zap.String("error.type", string(fault.Type)))
 }

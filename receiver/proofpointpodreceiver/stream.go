@@ -12,6 +12,7 @@ import (
 	"github.com/proofpointpod/otelcol/internal/position"
 	"github.com/proofpointpod/otelcol/internal/sourcehealth"
 	"github.com/proofpointpod/otelcol/internal/status"
+	"github.com/proofpointpod/otelcol/receiver/proofpointpodreceiver/internal/retry"
 )
 
 const (
@@ -40,7 +41,7 @@ type stream struct {
 	metrics     *streamMetrics
 	logger      *zap.Logger
 	clock       *clock
-	outage      *outage // of the service
+	outage      *retry.Outage // of the service
 	// since is from when on the first start reads the archive, if it is now.
 	since func(now time.Time) time.Time
 	gaps  *gapReporter
@@ -278,7 +279,7 @@ func (s *stream) livedLongEnough() {
 // well ends the outage of the service.
 func (s *stream) well() {
 	s.failing = false
-	s.outage.over()
+	s.outage.End()
 	s.health.ServiceWell()
 }
 

@@ -1,4 +1,4 @@
-package proofpointpodreceiver
+package retry_test
 
 import (
 	"testing"
@@ -6,11 +6,20 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"go.opentelemetry.io/collector/config/configretry"
+
+	"github.com/proofpointpod/otelcol/receiver/proofpointpodreceiver/internal/retry"
 )
 
-// retrying is the default retry_on_failure, changed by set.
+// retrying is the default of retry_on_failure, changed by set.
 func retrying(set func(*configretry.BackOffConfig)) configretry.BackOffConfig {
-	config := createDefaultConfig().(*Config).RetryOnFailure
+	config := configretry.BackOffConfig{
+		Enabled:             true,
+		InitialInterval:     time.Second,
+		Multiplier:          2,
+		RandomizationFactor: 0.5,
+		MaxInterval:         time.Minute,
+		MaxElapsedTime:      90 * time.Minute,
+	}
 	if set != nil {
 		set(&config)
 	}
@@ -54,9 +63,9 @@ func TestOutage_waits(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			for range 50 { // the waits are random
-				o := newOutage(retrying(test.set))
+				o := retry.NewOutage(retrying(test.set))
 				for i := range 12 {
-					wait, giveUp := o.failed(noon, 0)
+					wait, giveUp := o.Fail(noon, 0)
 					assert.False(t, giveUp)
 					assert.GreaterOrEqual(t, wait, test.least[min(i, len(test.least)-1)], "attempt %d", i+1)
 					assert.LessOrEqual(t, wait, test.most[min(i, len(test.most)-1)], "attempt %d", i+1)
@@ -70,8 +79,8 @@ func TestOutage_neverTheSameWaitTwice(t *testing.T) {
 	for _, atLeast := range []time.Duration{0, time.Second, 10 * time.Minute} {
 		for _, factor := range []float64{0, 0.5, 1} {
 			config := retrying(func(c *configretry.BackOffConfig) { c.RandomizationFactor = factor })
-			one, _ := newOutage(config).failed(noon, atLeast)
-			other, _ := newOutage(config).failed(noon, atLeast)
+			one, _ := retry.NewOutage(config).Fail(noon, atLeast)
+			other, _ := retry.NewOutage(config).Fail(noon, atLeast)
 			assert.NotEqual(t, one, other, "randomization_factor %v, Retry-After %v", factor, atLeast)
 		}
 	}
@@ -79,16 +88,16 @@ func TestOutage_neverTheSameWaitTwice(t *testing.T) {
 
 func TestOutage_waitsAsLongAsTheServiceAsks(t *testing.T) {
 	for range 50 {
-		o := newOutage(retrying(nil))
+		o := retry.NewOutage(retrying(nil))
 		for _, asked := range []time.Duration{time.Second, 3 * time.Minute, 10 * time.Minute} {
-			wait, _ := o.failed(noon, asked)
+			wait, _ := o.Fail(noon, asked)
 			assert.GreaterOrEqual(t, wait, asked)
 		}
 	}
 	// Also where that is beyond the moment of giving up.
-	o := newOutage(retrying(nil))
-	o.failed(noon, 0)
-	wait, giveUp := o.failed(noon.Add(89*time.Minute), 10*time.Minute)
+	o := retry.NewOutage(retrying(nil))
+	o.Fail(noon, 0)
+	wait, giveUp := o.Fail(noon.Add(89*time.Minute), 10*time.Minute)
 	assert.False(t, giveUp)
 	assert.GreaterOrEqual(t, wait, 10*time.Minute)
 }
@@ -107,39 +116,39 @@ func TestOutage_givesUp(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			o := newOutage(retrying(test.set))
-			o.failed(noon, 0)
-			_, giveUp := o.failed(noon.Add(test.after), 0)
+			o := retry.NewOutage(retrying(test.set))
+			o.Fail(noon, 0)
+			_, giveUp := o.Fail(noon.Add(test.after), 0)
 			assert.Equal(t, test.want, giveUp)
 		})
 	}
 }
 
 func TestOutage_lastAttemptFallsOnTheDeadline(t *testing.T) {
-	o := newOutage(retrying(nil))
+	o := retry.NewOutage(retrying(nil))
 	for range 10 {
-		o.failed(noon, 0)
+		o.Fail(noon, 0)
 	}
-	assert.Equal(t, noon.Add(90*time.Minute), o.deadline())
-	wait, giveUp := o.failed(noon.Add(90*time.Minute-10*time.Second), 0)
+	assert.Equal(t, noon.Add(90*time.Minute), o.Deadline())
+	wait, giveUp := o.Fail(noon.Add(90*time.Minute-10*time.Second), 0)
 	assert.False(t, giveUp)
 	assert.Equal(t, 10*time.Second, wait)
 }
 
-func TestOutage_over(t *testing.T) {
-	o := newOutage(retrying(nil))
+func TestOutage_End(t *testing.T) {
+	o := retry.NewOutage(retrying(nil))
 	for range 10 {
-		o.failed(noon, 0)
+		o.Fail(noon, 0)
 	}
-	assert.Equal(t, 10, o.attempts)
+	assert.Equal(t, 10, o.Attempts())
 
-	o.over()
-	assert.Zero(t, o.attempts)
-	assert.Zero(t, o.deadline())
+	o.End()
+	assert.Zero(t, o.Attempts())
+	assert.Zero(t, o.Deadline())
 
 	later := noon.Add(3 * time.Hour)
-	wait, giveUp := o.failed(later, 0)
+	wait, giveUp := o.Fail(later, 0)
 	assert.False(t, giveUp)
 	assert.LessOrEqual(t, wait, 1500*time.Millisecond, "the waits begin anew")
-	assert.Equal(t, later.Add(90*time.Minute), o.deadline())
+	assert.Equal(t, later.Add(90*time.Minute), o.Deadline())
 }

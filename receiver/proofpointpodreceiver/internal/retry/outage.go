@@ -1,6 +1,7 @@
-package proofpointpodreceiver
+package retry
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"time"
 
@@ -12,20 +13,21 @@ import (
 // off at the same moment, do not come back at the same moment.
 const minRandomization = 0.1
 
-// outage is one spell of failures: it begins with the first and ends when over is called. It says how long to wait
-// before the next attempt and when to give up. Its stream's goroutine owns it.
-type outage struct {
+// Outage is one spell of failures: it begins with the first and ends when End is called. It says how long to wait
+// before the next attempt and when to give up. One goroutine owns it.
+type Outage struct {
 	config   configretry.BackOffConfig
 	backoff  backoff.ExponentialBackOff
 	since    time.Time // the first failure; zero: no outage
 	attempts int       // how many have failed
 }
 
-func newOutage(config configretry.BackOffConfig) *outage {
+// NewOutage returns an outage that has not begun, with the rules of a configuration.
+func NewOutage(config configretry.BackOffConfig) *Outage {
 	randomization := max(config.RandomizationFactor, minRandomization)
 	// The cap holds for the wait itself, jitter included.
 	longest := time.Duration(float64(config.MaxInterval) / (1 + randomization))
-	o := &outage{
+	o := &Outage{
 		config: config,
 		backoff: backoff.ExponentialBackOff{
 			InitialInterval:     min(config.InitialInterval, longest),
@@ -38,10 +40,10 @@ func newOutage(config configretry.BackOffConfig) *outage {
 	return o
 }
 
-// failed counts one more failure. It returns how long to wait before the next attempt, at least atLeast, or that it is
+// Fail counts one more failure. It returns how long to wait before the next attempt, at least atLeast, or that it is
 // time to give up: when retries are switched off, or max_elapsed_time after the first failure. The last wait is cut
 // short, so that the last attempt falls on that moment; atLeast, which the service asked for, is not.
-func (o *outage) failed(now time.Time, atLeast time.Duration) (wait time.Duration, giveUp bool) {
+func (o *Outage) Fail(now time.Time, atLeast time.Duration) (wait time.Duration, giveUp bool) {
 	if o.since.IsZero() {
 		o.since = now
 	}
@@ -50,7 +52,7 @@ func (o *outage) failed(now time.Time, atLeast time.Duration) (wait time.Duratio
 		return 0, true
 	}
 	wait = o.backoff.NextBackOff()
-	if deadline := o.deadline(); !deadline.IsZero() {
+	if deadline := o.Deadline(); !deadline.IsZero() {
 		if !now.Before(deadline) {
 			return 0, true
 		}
@@ -63,20 +65,32 @@ func (o *outage) failed(now time.Time, atLeast time.Duration) (wait time.Duratio
 	return wait, false
 }
 
-// deadline is when failed gives up; zero: never.
-func (o *outage) deadline() time.Time {
+// Deadline returns when Fail gives up; zero: never.
+func (o *Outage) Deadline() time.Time {
 	if o.since.IsZero() || o.config.MaxElapsedTime <= 0 {
 		return time.Time{}
 	}
 	return o.since.Add(o.config.MaxElapsedTime)
 }
 
-// over ends the outage: its cause is gone. The next failure begins another.
-func (o *outage) over() {
+// End ends the outage: its cause is gone. The next failure begins another.
+func (o *Outage) End() {
 	if o.since.IsZero() {
 		return
 	}
 	o.since = time.Time{}
 	o.attempts = 0
 	o.backoff.Reset()
+}
+
+// Attempts returns how many attempts have failed in this outage.
+func (o *Outage) Attempts() int { return o.attempts }
+
+// GiveUpAdvice says why there is no other attempt, and what makes one.
+func (o *Outage) GiveUpAdvice() string {
+	if !o.config.Enabled {
+		return "It is not tried again, as retry_on_failure.enabled is false: restart or reload the collector to try again"
+	}
+	return fmt.Sprintf("It gave up after %v (retry_on_failure.max_elapsed_time): restart or reload the collector to try again. What comes meanwhile is in the service's archive for 30 days",
+		o.config.MaxElapsedTime)
 }
