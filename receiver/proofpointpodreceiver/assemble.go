@@ -179,12 +179,13 @@ func (a *assembly) keeper(open func(context.Context) (storage.Client, error), fo
 		flow:    a.flow,
 		found:   found,
 		tried:   make(chan struct{}),
+		outage:  retry.NewOutage(retry.Storage()),
 	}
 }
 
 // fillerBeside makes a filler that reads the archive with the second token, beside the stream.
 func (a *assembly) fillerBeside() *filler {
-	f := a.filler(a.archiveCredentials, a.intake(a.delivery(newFillOutage(a.config.RetryOnFailure), true), true))
+	f := a.filler(a.archiveCredentials, a.intake(a.delivery(retry.NewOutage(retry.Endless(a.config.RetryOnFailure)), true), true))
 	f.ownToken = true
 	return f
 }
@@ -213,7 +214,7 @@ func (a *assembly) filler(c *credentials, in *intake) *filler {
 		pauses:      map[int64]time.Duration{},
 		hopeless:    map[int64]bool{},
 		barren:      map[int64]barren{},
-		outage:      newFillOutage(a.config.RetryOnFailure),
+		outage:      retry.NewOutage(retry.Endless(a.config.RetryOnFailure)),
 	}
 }
 

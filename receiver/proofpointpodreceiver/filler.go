@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"time"
 
-	"go.opentelemetry.io/collector/config/configretry"
 	"go.uber.org/zap"
 
 	"github.com/proofpointpod/otelcol/internal/podlog"
@@ -121,14 +120,6 @@ func overtime(limit time.Duration) time.Duration { return min(limit/2, maxOverti
 
 // maxOvertime is enough for any close handshake that is answered.
 const maxOvertime = 30 * time.Second
-
-// newFillOutage says how long to wait between attempts to read the archive, and to hand on what it brings beside the live
-// session: as for sessions, but for ever.
-func newFillOutage(config configretry.BackOffConfig) *retry.Outage {
-	config.Enabled = true
-	config.MaxElapsedTime = 0
-	return retry.NewOutage(config)
-}
 
 // run fills until the stream stops. It is for a filler with a token of its own.
 func (f *filler) run() {

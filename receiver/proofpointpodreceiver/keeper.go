@@ -18,8 +18,6 @@ import (
 const (
 	// saveInterval is how often a position is saved, if there is anything to save.
 	saveInterval = time.Second
-	// storageRetry is how often storage that has failed is tried again.
-	storageRetry = 5 * time.Second
 	// firstKeepWait is how long Start waits for the positions of all streams to be read.
 	firstKeepWait = 2 * time.Second
 )
@@ -48,7 +46,7 @@ type keeper struct {
 	store   *positionstore.Store // in client
 	loaded  bool
 	ahead   time.Duration // how far the service's clock is, as it is stored
-	failing bool
+	outage  *retry.Outage // of the storage; it does not give up
 	retryAt time.Time
 }
 
@@ -104,7 +102,7 @@ func (k *keeper) keep(ctx context.Context) {
 	now := k.clock.now()
 	k.position.Forget(now)
 	k.position.Flowed(k.flow.now())
-	if k.open == nil || k.failing && time.Now().Before(k.retryAt) {
+	if k.open == nil || time.Now().Before(k.retryAt) {
 		return
 	}
 	var err error
@@ -196,21 +194,22 @@ func (k *keeper) saveClock(ctx context.Context) error {
 // settle reports the beginning and the end of trouble with the storage.
 func (k *keeper) settle(err error) {
 	if err == nil {
-		if k.failing {
-			k.failing = false
+		if k.outage.Attempts() > 0 {
+			k.outage.End()
 			k.health.Clear(status.StorageTrouble)
 			k.logger.Info("the storage works again")
 		}
 		return
 	}
 	k.metrics.saveFailures(1)
-	k.retryAt = time.Now().Add(storageRetry)
+	now := time.Now()
+	wait, _ := k.outage.Fail(now, 0)
+	k.retryAt = now.Add(wait)
 	fault := status.StorageFails(err)
 	k.health.Trouble(status.StorageTrouble, fault)
-	if k.failing {
+	if k.outage.Attempts() > 1 {
 		return
 	}
-	k.failing = true
 	k.logger.Warn("the position is not saved; records keep flowing", zap.String("error", fault.Text()))
 }
 

@@ -152,3 +152,29 @@ func TestOutage_End(t *testing.T) {
 	assert.LessOrEqual(t, wait, 1500*time.Millisecond, "the waits begin anew")
 	assert.Equal(t, later.Add(90*time.Minute), o.Deadline())
 }
+
+func TestEndless_neverGivesUp(t *testing.T) {
+	for name, set := range map[string]func(*configretry.BackOffConfig){
+		"default":         nil,
+		"retries are off": func(c *configretry.BackOffConfig) { c.Enabled = false },
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := retry.NewOutage(retry.Endless(retrying(set)))
+			for i := range 1000 {
+				wait, giveUp := o.Fail(noon.Add(time.Duration(i)*time.Hour), 0)
+				assert.False(t, giveUp)
+				assert.Positive(t, wait)
+			}
+			assert.Zero(t, o.Deadline())
+		})
+	}
+}
+
+func TestStorage_waitsAlike(t *testing.T) {
+	o := retry.NewOutage(retry.Storage())
+	for i := range 1000 {
+		wait, giveUp := o.Fail(noon.Add(time.Duration(i)*time.Hour), 0)
+		assert.False(t, giveUp)
+		assert.InDelta(t, 4.5, wait.Seconds(), 0.5)
+	}
+}
