@@ -56,11 +56,17 @@ func (b *barePath) Frame(data []byte, read time.Time, truncated bool) error {
 	if len(b.batch) == 0 {
 		b.due = time.Now().Add(100 * time.Millisecond)
 	}
-	b.batch = b.splitter.Split(b.batch, data, truncated, read)
-	if len(b.batch) < batchRecords {
-		return nil
+	b.splitter.Begin(data, truncated, read)
+	for b.splitter.More() {
+		b.batch = b.splitter.Next(b.batch, record.Portion{Records: batchRecords - len(b.batch), Bytes: 1 << 20})
+		if len(b.batch) < batchRecords {
+			continue
+		}
+		if err := b.Flush(); err != nil {
+			return err
+		}
 	}
-	return b.Flush()
+	return nil
 }
 
 func (b *barePath) Due() time.Time { return b.due }

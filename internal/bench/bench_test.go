@@ -164,8 +164,11 @@ func TestPlayer_namesEachRecordAnewInEachLap(t *testing.T) {
 			sent += count
 			for range count {
 				payload, rest := cutFrame(t, frames)
-				got := (&record.Splitter{EventType: eventType(name)}).Split(nil, payload, false, time.Now())
+				s := record.Splitter{EventType: eventType(name)}
+				s.Begin(payload, false, time.Now())
+				got := s.Next(nil, record.Portion{Records: 1, Bytes: len(payload)})
 				require.Len(t, got, 1)
+				require.False(t, s.More())
 				require.Empty(t, got[0].Problem)
 				seen[got[0].ID] = true
 				frames = rest

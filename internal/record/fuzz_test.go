@@ -43,7 +43,7 @@ func checkSplit(t *testing.T, s *Splitter, frame string, truncated bool) {
 	if strings.Count(frame, "{")+strings.Count(frame, "[") > maxDepth {
 		return // it may be deeper than the reference can read
 	}
-	records := s.Split(nil, []byte(frame), truncated, observed)
+	records := s.split(nil, []byte(frame), truncated, observed)
 
 	bodies := ""
 	for i, r := range records {

@@ -171,7 +171,7 @@ func BenchmarkSplit(b *testing.B) {
 			b.SetBytes(int64(len(frame)))
 			b.ReportAllocs()
 			for b.Loop() {
-				records = s.Split(records[:0], frame, false, observed)
+				records = s.split(records[:0], frame, false, observed)
 			}
 		})
 	}
@@ -182,7 +182,7 @@ func BenchmarkSplit(b *testing.B) {
 		b.SetBytes(int64(len(frame)))
 		b.ReportAllocs()
 		for b.Loop() {
-			records = s.Split(records[:0], frame, false, observed)
+			records = s.split(records[:0], frame, false, observed)
 		}
 	})
 }

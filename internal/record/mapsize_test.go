@@ -62,8 +62,11 @@ func mapSize(t testing.TB, text string) int {
 
 func split(t testing.TB, text string) record.Record {
 	t.Helper()
-	records := (&record.Splitter{EventType: podlog.Message}).Split(nil, []byte(text), false, time.Now())
+	s := record.Splitter{EventType: podlog.Message}
+	s.Begin([]byte(text), false, time.Now())
+	records := s.Next(nil, record.Portion{Records: 1, Bytes: len(text)})
 	require.Len(t, records, 1)
+	require.False(t, s.More())
 	require.Empty(t, records[0].Problem)
 	return records[0]
 }

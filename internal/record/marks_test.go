@@ -89,7 +89,7 @@ func TestMarks_giveBackTheMemoryOfALongText(t *testing.T) {
 	// No other record may come for hours, so it is not the next one that gives it back.
 	long := `{"a":"` + strings.Repeat("x", 2*keptMarks) + `"}`
 	var s Splitter
-	require.Len(t, s.Split(nil, []byte(long), false, time.Now()), 1)
+	require.Len(t, s.split(nil, []byte(long), false, time.Now()), 1)
 	assert.LessOrEqual(t, cap(s.scanner.words), kept)
 	assert.Empty(t, s.scanner.text)
 	var f mapper

@@ -11,49 +11,78 @@ import (
 	"github.com/proofpointpod/otelcol/internal/podlog"
 )
 
-// Splitter splits the frames of one stream. One goroutine uses it.
+// Splitter splits the frames of one stream, one at a time. [Splitter.Begin] begins a frame. While there is [Splitter.More],
+// [Splitter.Next] returns the next records, so that a frame of millions of records never takes memory for all of them.
+// One goroutine uses it.
 type Splitter struct {
 	EventType podlog.EventType
-	// Apart gives the records of each frame memory of their own. It is for frames of which few are kept: those would
-	// keep the memory of the others.
+	// Apart gives each record memory of its own. It is for frames of which few records are kept: those would keep the
+	// memory of the others.
 	Apart bool
 
 	texts   texts
 	scanner scanner
+
+	// The following are of the frame that is being split.
+
+	text      string
+	truncated bool
+	observed  pcommon.Timestamp
+	kind      kind
+	object    object // the one that the frame is
+	at        int    // the index where the next record begins
 }
 
-// Split appends the records of one frame to dst and returns the result. The package comment says what they are.
-// truncated says that the frame was cut for its length, and is what stands before the cut. observed is when the frame
-// was read.
+// Portion bounds the records that are split at a time: their number, and the size of their text. Next returns at least
+// one, and ends with the record that reaches a bound.
+type Portion struct{ Records, Bytes int }
+
+// kind is what a frame consists of. The package comment says what its records are.
+type kind uint8
+
+const (
+	nothing     kind = iota // or what it had is used up
+	oneObject               // and nothing else
+	objectLines             // objects that each begin on a line of their own
+	mixedLines              // lines of which at least one by itself is an object
+	other
+)
+
+// Begin begins a frame, and ends the one before. truncated: the frame was cut for its length, and is what stands before
+// the cut. observed is when the frame was read.
 //
-// The frame is only borrowed. It is copied once, and a record keeps the memory of the others in its frame and, but for
-// Apart, of some other frames: up to 64 KiB in all, or a frame that is longer.
-func (s *Splitter) Split(dst []Record, frame []byte, truncated bool, observed time.Time) []Record {
-	f := frameText{
-		eventType: s.EventType,
-		scanner:   &s.scanner,
-		text:      s.copy(trimNewline(frame)),
-		truncated: truncated,
-		observed:  pcommon.NewTimestampFromTime(observed),
+// The frame is only borrowed: it is copied once, for as long as it is being split. A record keeps, but for Apart, the
+// memory of some others: up to 64 KiB in all.
+func (s *Splitter) Begin(frame []byte, truncated bool, observed time.Time) {
+	s.text = s.copy(trimNewline(frame))
+	s.truncated = truncated
+	s.observed = pcommon.NewTimestampFromTime(observed)
+	s.at = 0
+	if s.kind = s.kindOf(); s.kind == nothing {
+		s.Abandon()
 	}
-	if isBlank(f.text) && !truncated {
-		return dst
+}
+
+// More says whether there are more records in the frame.
+func (s *Splitter) More() bool { return s.kind != nothing }
+
+// Next appends the next records of the frame to dst, if there are more, and returns the result.
+func (s *Splitter) Next(dst []Record, most Portion) []Record {
+	for n, size := 0, 0; s.More(); {
+		dst = append(dst, s.next())
+		n++
+		size += len(dst[len(dst)-1].Body)
+		if n >= most.Records || size >= most.Bytes {
+			break
+		}
 	}
-	records, ok := f.single(dst)
-	if !ok {
-		records, ok = f.objects(dst)
-	}
-	if !ok {
-		records, ok = f.lines(dst)
-	}
-	if !ok {
-		records = append(records, f.record(f.text, false, object{}))
-	}
-	if truncated {
-		f.truncate(&records[len(records)-1])
-	}
+	return dst
+}
+
+// Abandon ends a frame, and frees its memory. Nothing is left of it.
+func (s *Splitter) Abandon() {
+	s.text, s.kind, s.object = "", nothing, object{}
 	s.scanner.forget()
-	return records
 }
 
 func (s *Splitter) copy(frame []byte) string {
@@ -63,76 +92,104 @@ func (s *Splitter) copy(frame []byte) string {
 	return s.texts.copy(frame)
 }
 
-// frameText is a frame that is being split. Its methods single, objects and lines append to dst; or, if the frame is of
-// another kind, they return dst as it was, and false.
-type frameText struct {
-	eventType podlog.EventType
-	scanner   *scanner
-	text      string
-	truncated bool
-	observed  pcommon.Timestamp
+// copyLine returns a line of the frame in memory of its own, or in memory that is shared by few.
+func (s *Splitter) copyLine(line string) string {
+	switch {
+	case s.Apart:
+		return strings.Clone(line)
+	case len(s.text) < large: // it shares such memory already
+		return line
+	default:
+		return s.texts.copyString(line)
+	}
 }
 
-// single splits a frame that is one object.
-func (f *frameText) single(dst []Record) ([]Record, bool) {
-	o, alone := f.scanAlone(f.text)
-	if !alone {
-		return dst, false
+// kindOf says what the frame consists of. It makes no records: a frame of another kind could take many in vain.
+func (s *Splitter) kindOf() kind {
+	var alone bool
+	s.object, alone = s.scanAlone(s.text)
+	switch {
+	case alone:
+		return oneObject
+	case isBlank(s.text) && !s.truncated:
+		return nothing
+	case s.hasOnlyObjects():
+		s.at = nextLine(s.text, 0)
+		return objectLines
+	case s.hasObjectLine():
+		s.at = nextLine(s.text, 0)
+		return mixedLines
+	default:
+		return other
 	}
-	return append(dst, f.record(f.text, true, o)), true
 }
 
-// objects splits a frame of objects that each begin on a line of their own. A frame that was cut may end with the
-// beginning of one.
-func (f *frameText) objects(dst []Record) ([]Record, bool) {
-	n := len(dst)
-	f.scanner.find(f.text)
-	for line := 0; line < len(f.text); { // the index where a line begins
-		end := lineEnd(f.text, line)
-		if isBlank(f.text[line:end]) {
-			line = end + 1
-			continue
-		}
-		o := f.scanner.object(line)
-		switch {
-		case o.status == whole:
-			end = lineEnd(f.text, o.end)
-		case o.status == cut && f.truncated:
-			o.end, end = len(f.text), len(f.text)
-		default:
-			return dst[:n], false
-		}
-		if !isBlank(f.text[o.end:end]) {
-			return dst[:n], false
-		}
-		dst = append(dst, f.record(trimCR(f.text[line:end]), o.status == whole, o))
-		line = end + 1
+// next returns the next record.
+func (s *Splitter) next() Record {
+	var r Record
+	switch s.kind {
+	case oneObject:
+		r = s.record(s.text, true, &s.object)
+		s.at = len(s.text)
+	case objectLines:
+		o, end, _ := s.objectAt(s.at)
+		r = s.record(s.copyLine(trimCR(s.text[s.at:end])), o.status == whole, &o)
+		s.at = nextLine(s.text, end)
+	case mixedLines:
+		end := lineEnd(s.text, s.at)
+		line := s.text[s.at:end]
+		o, alone := s.scanAlone(line)
+		r = s.record(s.copyLine(trimCR(line)), alone, &o)
+		s.at = nextLine(s.text, end)
+	default:
+		r = s.record(s.text, false, &object{})
+		s.at = len(s.text)
 	}
-	return dst, len(dst) > n
+	if s.at == len(s.text) {
+		if s.truncated {
+			s.truncate(&r)
+		}
+		s.Abandon()
+	}
+	return r
 }
 
-// lines splits a frame of which at least one line by itself is an object, or the beginning of one at the cut.
-func (f *frameText) lines(dst []Record) ([]Record, bool) {
-	if !f.hasObjectLine() {
-		return dst, false
-	}
-	for line := range strings.SplitSeq(f.text, "\n") {
-		if isBlank(line) {
-			continue
+// hasOnlyObjects says whether the frame consists of objects that each begin on a line of their own. A frame that was cut
+// may end with the beginning of one. The marks are those of the whole text.
+func (s *Splitter) hasOnlyObjects() bool {
+	line := nextLine(s.text, 0)
+	for line < len(s.text) {
+		_, end, ok := s.objectAt(line)
+		if !ok {
+			return false
 		}
-		o, alone := f.scanAlone(line)
-		dst = append(dst, f.record(trimCR(line), alone, o))
+		line = nextLine(s.text, end)
 	}
-	return dst, true
+	return !isBlank(s.text)
 }
 
-// hasObjectLine looks before lines splits, since a long frame without an object would be many records in vain.
-func (f *frameText) hasObjectLine() bool {
-	for rest, more := f.text, true; more; {
+// objectAt scans the object that begins on a line, and returns it and the end of its last line. ok: nothing else is on its
+// lines.
+func (s *Splitter) objectAt(line int) (o object, end int, ok bool) {
+	o = s.scanner.object(line)
+	switch {
+	case o.status == whole:
+		end = lineEnd(s.text, o.end)
+		return o, end, isBlank(s.text[o.end:end])
+	case o.status == cut && s.truncated:
+		return o, len(s.text), true
+	default:
+		return o, 0, false
+	}
+}
+
+// hasObjectLine says whether at least one line by itself is an object, or the beginning of one at the cut.
+func (s *Splitter) hasObjectLine() bool {
+	for rest, more := s.text, true; more; {
 		var line string
 		line, rest, more = strings.Cut(rest, "\n")
-		o, alone := f.scanAlone(line)
-		if alone || o.status == cut && f.truncated && !more && !isBlank(line) {
+		o, alone := s.scanAlone(line)
+		if alone || o.status == cut && s.truncated && !more && !isBlank(line) {
 			return true
 		}
 	}
@@ -140,33 +197,33 @@ func (f *frameText) hasObjectLine() bool {
 }
 
 // scanAlone scans an object and says whether it stands alone in the text, but for blanks.
-func (f *frameText) scanAlone(text string) (o object, alone bool) {
-	f.scanner.find(text)
-	o = f.scanner.object(0)
+func (s *Splitter) scanAlone(text string) (o object, alone bool) {
+	s.scanner.find(text)
+	o = s.scanner.object(0)
 	return o, o.status == whole && isBlank(text[o.end:])
 }
 
 // record makes a record of a piece of the frame, which is clean if it is the object o and valid UTF-8.
-func (f *frameText) record(body string, isObject bool, o object) Record {
-	r := Record{Body: body, Observed: f.observed}
+func (s *Splitter) record(body string, isObject bool, o *object) Record {
+	r := Record{Body: body, Observed: s.observed}
 	if isObject && (o.ascii || utf8.ValidString(body)) {
 		r.Timestamp = parseTimestamp(o.fields[fieldTS])
 	} else {
 		r.Problem = InvalidJSON
 	}
-	r.identify(f.eventType, &o)
+	r.identify(s.EventType, o)
 	return r
 }
 
 // truncate marks a record as the last piece of a frame that was cut.
-func (f *frameText) truncate(r *Record) {
+func (s *Splitter) truncate(r *Record) {
 	r.Problem = Truncated
-	r.identifyByBytes(f.eventType)
+	r.identifyByBytes(s.EventType)
 	r.Timestamp = 0
 	if text := trimCutRune(r.Body); utf8.ValidString(text) {
 		r.Body = text
-		f.scanner.find(text)
-		if o := f.scanner.object(0); o.status != broken {
+		s.scanner.find(text)
+		if o := s.scanner.object(0); o.status != broken {
 			r.Timestamp = parseTimestamp(o.fields[fieldTS])
 		}
 	}
@@ -192,6 +249,16 @@ func lineEnd(text string, i int) int {
 		return i + n
 	}
 	return len(text)
+}
+
+// nextLine returns the index where the first line begins, from text[i] on, that is not blank; or the length of the text.
+// A line begins, or one ends, at text[i].
+func nextLine(text string, i int) int {
+	first := skipSpace(text, i)
+	if first == len(text) {
+		return first
+	}
+	return i + strings.LastIndexByte(text[i:first], '\n') + 1
 }
 
 func isBlank(text string) bool { return skipSpace(text, 0) == len(text) }

@@ -1,6 +1,7 @@
 package record
 
 import (
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -21,16 +22,25 @@ const ts2020 = pcommon.Timestamp(1604577564904391000)
 // used is a splitter that has split another frame.
 func used(t podlog.EventType) *Splitter {
 	s := &Splitter{EventType: t}
-	s.Split(nil, []byte(`{"a":["\"",{"b":"`+"\x00"), true, observed)
+	s.split(nil, []byte(`{"a":["\"",{"b":"`+"\x00"), true, observed)
 	return s
+}
+
+// wholeFrame is a portion that any frame fits in.
+var wholeFrame = Portion{Records: math.MaxInt, Bytes: math.MaxInt}
+
+// split splits a frame in one portion.
+func (s *Splitter) split(dst []Record, frame []byte, truncated bool, at time.Time) []Record {
+	s.Begin(frame, truncated, at)
+	return s.Next(dst, wholeFrame)
 }
 
 // split splits one frame by a splitter that has split another one.
 func split(t podlog.EventType, dst []Record, frame []byte, truncated bool, at time.Time) []Record {
-	return used(t).Split(dst, frame, truncated, at)
+	return used(t).split(dst, frame, truncated, at)
 }
 
-// clean, invalid and truncated are records as Split should make them.
+// clean, invalid and truncated are records as a splitter should make them.
 func clean(body string) Record { return Record{Body: body} }
 
 func cleanAt(body string, ts pcommon.Timestamp) Record { return Record{Body: body, Timestamp: ts} }
@@ -187,7 +197,7 @@ func TestSplit_allocatesNothingButSharedMemory(t *testing.T) {
 	frame := []byte(sample(t, "message"))
 	s := Splitter{EventType: podlog.Message}
 	dst := make([]Record, 0, 1000)
-	assert.Zero(t, testing.AllocsPerRun(999, func() { dst = s.Split(dst, frame, false, observed) }),
+	assert.Zero(t, testing.AllocsPerRun(999, func() { dst = s.split(dst, frame, false, observed) }),
 		"whole allocations for each record")
 	for i := range dst {
 		require.Equal(t, string(frame), dst[i].Body)
@@ -196,9 +206,9 @@ func TestSplit_allocatesNothingButSharedMemory(t *testing.T) {
 
 func TestSplit_givesLargeTextsMemoryOfTheirOwn(t *testing.T) {
 	s := Splitter{EventType: podlog.Message}
-	small := s.Split(nil, []byte(`{"a":1}`), false, observed)
-	s.Split(nil, []byte(`{"a":"`+strings.Repeat("x", 1<<20)+`"}`), false, observed)
-	again := s.Split(nil, []byte(`{"b":2}`), false, observed)
+	small := s.split(nil, []byte(`{"a":1}`), false, observed)
+	s.split(nil, []byte(`{"a":"`+strings.Repeat("x", 1<<20)+`"}`), false, observed)
+	again := s.split(nil, []byte(`{"b":2}`), false, observed)
 	assert.Equal(t, chunk, s.texts.memory.Cap(), "no more memory is kept")
 	assert.Equal(t, len(small[0].Body)+len(again[0].Body), s.texts.memory.Len())
 }

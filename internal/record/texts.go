@@ -21,11 +21,26 @@ func (t *texts) copy(frame []byte) string {
 	if len(frame) >= large {
 		return string(frame)
 	}
-	if t.memory.Cap()-t.memory.Len() < len(frame) {
+	from := t.makeRoom(len(frame))
+	t.memory.Write(frame)
+	return t.memory.String()[from:]
+}
+
+// copyString returns a copy of a part of a frame, which does not keep the memory of the frame.
+func (t *texts) copyString(part string) string {
+	if len(part) >= large {
+		return strings.Clone(part)
+	}
+	from := t.makeRoom(len(part))
+	t.memory.WriteString(part)
+	return t.memory.String()[from:]
+}
+
+// makeRoom makes room for a text, and returns where that begins.
+func (t *texts) makeRoom(size int) int {
+	if t.memory.Cap()-t.memory.Len() < size {
 		t.memory.Reset()
 		t.memory.Grow(chunk)
 	}
-	from := t.memory.Len()
-	t.memory.Write(frame)
-	return t.memory.String()[from:]
+	return t.memory.Len()
 }

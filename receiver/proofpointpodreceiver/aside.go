@@ -194,12 +194,10 @@ func (d *delivery) reject(rejected []asideRecord) {
 
 // abandonAside accounts for the records that are still set aside when the delivery ends.
 func (d *delivery) abandonAside() {
-	left := make([]record.Record, 0, len(d.aside.records))
 	for _, one := range d.aside.records {
-		left = append(left, one.record)
 		one.owner.abandoned(one.record)
 	}
-	if len(left) > 0 {
+	if left := len(d.aside.records); left > 0 {
 		d.lost(left, d.aside.records[0].refusal)
 	}
 	d.aside = aside{}

@@ -13,7 +13,7 @@ type batch struct {
 	room, overhead int
 
 	records []record.Record
-	// memory is where records of the next batch are put: that of the largest batch so far that was no exception.
+	// memory is where records of the next batch are put.
 	memory []record.Record
 	// bytes is the size of all of them as text. As maps they can be larger; the delivery splits those.
 	bytes int
@@ -41,6 +41,11 @@ func (b *batch) added(n int) {
 	}
 }
 
+// space is the portion of a frame that the batch has room for. A portion is one record at least.
+func (b *batch) space() record.Portion {
+	return record.Portion{Records: b.limits.MaxRecords - len(b.records), Bytes: b.room - b.bytes}
+}
+
 func (b *batch) size(r *record.Record) int { return len(r.Body) + b.overhead }
 
 // full says whether the batch has to be delivered before it is due.
@@ -48,12 +53,12 @@ func (b *batch) full() bool {
 	return len(b.records) >= b.limits.MaxRecords || b.bytes >= b.room
 }
 
-// next returns the first records, as many as are delivered together: one frame can bring more than a batch holds.
+// next returns the first records, as many as are delivered together: the last one can be too large for the batch.
 func (b *batch) next() []record.Record {
 	size := 0
 	for i := range b.records {
 		size += b.size(&b.records[i])
-		if i == b.limits.MaxRecords || i > 0 && size > b.room {
+		if i > 0 && size > b.room {
 			return b.records[:i]
 		}
 	}
@@ -72,9 +77,6 @@ func (b *batch) delivered(n int) {
 		return
 	}
 	b.due = time.Time{}
-	if cap(b.memory) > 4*b.limits.MaxRecords { // a frame of very many records is rare
-		b.memory = nil
-	}
 	b.records = b.memory[:0]
 }
 

@@ -371,7 +371,9 @@ func TestFill_whatWasNotMissedIsNotClaimed(t *testing.T) {
 		where.Forget(now)
 		in.position = where
 		frame := mail(1, now.Add(-10*time.Hour), 0)
-		r := (&record.Splitter{EventType: podlog.Message}).Split(nil, frame, false, now)[0]
+		splitter := record.Splitter{EventType: podlog.Message}
+		splitter.Begin(frame, false, now)
+		r := splitter.Next(nil, record.Portion{Records: 1, Bytes: len(frame)})[0]
 		require.False(t, where.Missed(r.Timestamp.AsTime()))
 		require.NoError(t, in.take(frame, now, false))
 		assert.Zero(t, in.fresh)

@@ -2,6 +2,7 @@ package proofpointpodreceiver
 
 import (
 	"errors"
+	"math"
 	"slices"
 	"time"
 
@@ -23,7 +24,7 @@ type intake struct {
 	archive bool
 	// asked is the end of what the archive was asked for.
 	asked time.Time
-	// look, if there is one, sees the new records of each frame before they are handed on.
+	// look, if there is one, sees the new records of each portion of a frame before they are delivered.
 	look func(fresh []record.Record, read time.Time)
 
 	format *record.Format
@@ -45,14 +46,23 @@ type tally struct {
 	newer  int
 }
 
-// take takes a frame that was read at a time, and hands on the batch if that is full.
+// take takes a frame that was read at a time, and delivers the batch whenever that is full. It splits the frame as far as
+// the batch has room, so that a frame takes no memory for more records.
 func (in *intake) take(data []byte, read time.Time, truncated bool) error {
-	before := len(in.batch.records)
-	in.batch.records = in.splitter.Split(in.batch.records, data, truncated, read)
-	came := in.batch.records[before:]
-	if len(came) == 0 {
-		return nil
+	in.splitter.Begin(data, truncated, read)
+	for in.splitter.More() {
+		if err := in.takePortion(read); err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+// takePortion takes the next records of the frame. If it fails, the rest of the frame is accounted for.
+func (in *intake) takePortion(read time.Time) error {
+	before := len(in.batch.records)
+	in.batch.records = in.splitter.Next(in.batch.records, in.batch.space())
+	came := in.batch.records[before:]
 	in.records += len(came)
 	for i := range came {
 		if came[i].Timestamp != 0 {
@@ -65,7 +75,8 @@ func (in *intake) take(data []byte, read time.Time, truncated bool) error {
 	} else {
 		in.metrics.read(&came[len(came)-1])
 	}
-	fresh := in.sift(before)
+	fresh := in.sift(came)
+	in.batch.records = in.batch.records[:before+len(fresh)]
 	in.fresh += len(fresh)
 	if len(fresh) == 0 {
 		return nil
@@ -100,10 +111,10 @@ func (in *intake) tell(came []record.Record) {
 	}
 }
 
-// sift drops from the batch, from an index on, what was delivered before or is on its way, and returns the rest.
-func (in *intake) sift(from int) []record.Record {
-	records, kept := in.batch.records, from
-	for i := from; i < len(records); i++ {
+// sift drops from records what was delivered before or is on its way, and returns the rest, in the same memory.
+func (in *intake) sift(records []record.Record) []record.Record {
+	kept := 0
+	for i := range records {
 		r := &records[i]
 		if in.archive && !in.position.Missed(r.ServiceTime()) || !in.position.Claim(seenOf(r)) {
 			continue
@@ -116,9 +127,8 @@ func (in *intake) sift(from int) []record.Record {
 	if dropped := len(records) - kept; dropped > 0 {
 		in.metrics.duplicates(dropped, in.archive)
 		clear(records[kept:])
-		in.batch.records = records[:kept]
 	}
-	return in.batch.records[from:]
+	return records[:kept]
 }
 
 // flush delivers all that waits. It returns when that is accepted or rejected. If it fails, the records are accounted
@@ -186,10 +196,12 @@ func (in *intake) late(records []record.Record, answer error) {
 	}
 }
 
-// failed accounts for records that were not delivered. Those of the archive are in a gap that stays open.
+// failed accounts for records that were not delivered, and for the rest of the frame. Those of the archive are in a gap
+// that stays open.
 func (in *intake) failed(left undelivered, err error) {
+	rest := in.refuseRest()
 	if !errors.Is(err, errHeldTooLong) { // they are read again soon
-		in.delivery.lost(left.records, err)
+		in.delivery.lost(len(left.records)+rest, err)
 	}
 	switch {
 	case !in.archive:
@@ -200,6 +212,24 @@ func (in *intake) failed(left undelivered, err error) {
 		in.release(left.records)
 	}
 	in.batch.abandon()
+}
+
+// restPortion bounds the records that refuseRest holds at a time.
+var restPortion = record.Portion{Records: 10_000, Bytes: math.MaxInt}
+
+// refuseRest notes that the rest of a frame is not delivered, and returns how many records that is. It keeps none of them,
+// so one that the frame repeats counts more than once. The archive's are in a gap that stays open, and need no more.
+func (in *intake) refuseRest() int {
+	defer in.splitter.Abandon()
+	count := 0
+	var portion []record.Record
+	for !in.archive && in.splitter.More() {
+		portion = in.splitter.Next(portion[:0], restPortion)
+		missing := in.sift(portion)
+		in.position.Refused(seen(nil, missing), in.clock.now())
+		count += len(missing)
+	}
+	return count
 }
 
 // drop forgets the batch: what is in it is read again.

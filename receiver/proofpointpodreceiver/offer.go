@@ -271,13 +271,13 @@ func (d *delivery) accepted() {
 	}
 }
 
-// lost accounts for records that were read and can't be delivered any more.
-func (d *delivery) lost(records []record.Record, err error) {
-	d.metrics.refused(len(records))
+// lost accounts for so many records that were read and can't be delivered any more.
+func (d *delivery) lost(records int, err error) {
+	d.metrics.refused(records)
 	fate := "they are lost, unless the service sends them again by itself"
 	if d.recovers {
 		fate = "they are read from the archive after the next start"
 	}
 	d.logger.Error("records that were read are not handed on: "+fate,
-		zap.Int("records", len(records)), zap.Error(err))
+		zap.Int("records", records), zap.Error(err))
 }
