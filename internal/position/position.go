@@ -79,7 +79,7 @@ type Position struct {
 	savedGaps             uint64 // gaps.edits, as it was saved
 	marks                 []mark
 	// untold are gaps that were opened for strays, and that no Opened has told of.
-	untold []Gap
+	untold gaps
 	// unreachable is how many records are missing from further back than the archive reaches, and were not reported.
 	unreachable int
 }

@@ -52,13 +52,13 @@ func (p *Position) openStrays(s strays) {
 		p.gaps.comesLate(hour, s.hours[hour].came)
 	}
 	p.gaps.add(opened...)
-	p.untold = append(p.untold, opened...)
+	p.untold.add(opened...)
 	p.unreachable += s.unreachable
 }
 
 // tellStrays returns the gaps that openStrays has opened since it was called last.
 func (p *Position) tellStrays() []Gap {
-	untold := p.untold
-	p.untold = nil
+	untold := p.untold.open
+	p.untold = gaps{}
 	return untold
 }

@@ -103,6 +103,20 @@ func TestStrays_outOfReachAreUnrecoverable(t *testing.T) {
 	assert.Equal(t, position.Unrecoverable{}, s.Unrecoverable(s.now))
 }
 
+// The records of a long frame are refused in portions.
+func TestStrays_refusedInPortionsAreOneGapForEachHour(t *testing.T) {
+	s := begin(t, options())
+	s.handshake(12, 0)
+	s.accept(12, 10)
+	for i := range 100 {
+		s.Refused([]position.Seen{s.claim(at(1, 30).Add(time.Duration(i) * time.Millisecond)), s.claim(at(3, 30))}, at(12, 20))
+	}
+	s.close(12, 20)
+	s.now = at(12, 21)
+	assert.Len(t, s.Begin(s.now).Strays, 2)
+	assert.Equal(t, []string{"01:30-01:30:01.099", "03:30-03:30:01", "12:10-12:21"}, s.gaps())
+}
+
 func TestStrays_outOfReachOfAStreamThatQuits(t *testing.T) {
 	s := begin(t, options())
 	s.handshake(12, 0)

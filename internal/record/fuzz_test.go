@@ -2,6 +2,7 @@ package record
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -44,6 +45,9 @@ func checkSplit(t *testing.T, s *Splitter, frame string, truncated bool) {
 		return // it may be deeper than the reference can read
 	}
 	records := s.split(nil, []byte(frame), truncated, observed)
+	for _, most := range []Portion{{}, {Records: 2, Bytes: len(frame)}, {Records: len(frame), Bytes: 5}} {
+		checkPortions(t, s, frame, truncated, most, records)
+	}
 
 	bodies := ""
 	for i, r := range records {
@@ -91,6 +95,33 @@ func checkSplit(t *testing.T, s *Splitter, frame string, truncated bool) {
 	}
 }
 
+// checkPortions checks that a frame has the same records in whatever portions it is split.
+func checkPortions(t *testing.T, s *Splitter, frame string, truncated bool, most Portion, want []Record) {
+	t.Helper()
+	var got []Record
+	s.Begin([]byte(frame), truncated, observed)
+	for s.More() {
+		before := len(got)
+		got = s.Next(got, most)
+		size := 0
+		for _, r := range got[before:] {
+			if size > 0 && size >= most.Bytes {
+				t.Fatalf("%q: a portion goes on after %d bytes of %d", frame, size, most.Bytes)
+			}
+			size += len(r.Body)
+		}
+		if n := len(got) - before; n == 0 || n > max(most.Records, 1) {
+			t.Fatalf("%q: a portion of %d records of %d", frame, n, most.Records)
+		}
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("the records of %q are, in portions of %+v,\n%+v\nand at once\n%+v", frame, most, got, want)
+	}
+	if s.text != "" || s.object != (object{}) || s.scanner.text != "" || len(s.Next(nil, most)) != 0 {
+		t.Errorf("something of %q is kept", frame)
+	}
+}
+
 // referenceTS is the timestamp of a clean object, by encoding/json and time.Parse.
 func referenceTS(t *testing.T, body string) pcommon.Timestamp {
 	t.Helper()
@@ -117,6 +148,17 @@ func FuzzSplit(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, frame []byte, truncated bool) {
 		checkSplit(t, used(podlog.Message), string(frame), truncated)
+	})
+}
+
+func FuzzPortions(f *testing.F) {
+	for i, seed := range seeds {
+		f.Add([]byte(seed+"\n"+seeds[0]+"\n"+seed), i%2 == 0, i, 10*i)
+	}
+	f.Fuzz(func(t *testing.T, frame []byte, truncated bool, records, bytes int) {
+		s := used(podlog.Message)
+		want := s.split(nil, frame, truncated, observed)
+		checkPortions(t, s, string(frame), truncated, Portion{Records: records, Bytes: bytes}, want)
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -211,6 +212,41 @@ func TestSplit_givesLargeTextsMemoryOfTheirOwn(t *testing.T) {
 	again := s.split(nil, []byte(`{"b":2}`), false, observed)
 	assert.Equal(t, chunk, s.texts.memory.Cap(), "no more memory is kept")
 	assert.Equal(t, len(small[0].Body)+len(again[0].Body), s.texts.memory.Len())
+}
+
+// Behind a processor that drops most of the records, the others must not keep the memory of a long frame.
+func TestSplit_recordsOfALongFrameDoNotKeepIt(t *testing.T) {
+	line := `{"guid":"` + strings.Repeat("x", 90) + `"}` + "\n"
+	for name, frame := range map[string]string{
+		"objects": strings.Repeat(line, 1000),
+		"lines":   strings.Repeat(line, 500) + "x\n" + strings.Repeat(line, 500),
+	} {
+		for _, apart := range []bool{false, true} {
+			s := Splitter{EventType: podlog.Message, Apart: apart}
+			s.Begin([]byte(frame), false, observed)
+			text := s.text
+			for _, r := range s.Next(nil, wholeFrame) {
+				assert.False(t, within(r.Body, text), "%s, apart: %v: a record keeps the frame", name, apart)
+			}
+		}
+	}
+}
+
+// within says whether a text is part of the memory of another.
+func within(part, text string) bool {
+	at, from := uintptr(unsafe.Pointer(unsafe.StringData(part))), uintptr(unsafe.Pointer(unsafe.StringData(text)))
+	return from <= at && at < from+uintptr(len(text))
+}
+
+func TestSplit_abandonedFrameIsFreed(t *testing.T) {
+	s := Splitter{EventType: podlog.Message}
+	s.Begin([]byte("{}\n{}"), false, observed)
+	require.Len(t, s.Next(nil, Portion{Records: 1, Bytes: 1}), 1)
+	require.True(t, s.More())
+	s.Abandon()
+	assert.False(t, s.More())
+	assert.Empty(t, s.text)
+	assert.Empty(t, s.scanner.text)
 }
 
 // anonymous takes the identities, which have tests of their own, off records. Each must have one.

@@ -186,7 +186,7 @@ func TestHotPath_keepsItsMemoryBetweenBatchesAndGivesBackThatOfLargeOnes(t *test
 			}
 			require.NoError(t, h.stream.Frame(lines.Bytes(), time.Now(), false))
 			require.Empty(t, in.batch.records)
-			assert.LessOrEqual(t, cap(in.batch.records), 4*batchRecords)
+			assert.LessOrEqual(t, cap(in.batch.records), 2*batchRecords)
 
 			text := []byte(`"what a list of a large record holds, often",`)
 			huge := append([]byte(`{"guid":"huge","list":[`), bytes.Repeat(text, 16<<20/len(text))...)
