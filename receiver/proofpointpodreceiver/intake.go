@@ -214,8 +214,8 @@ func (in *intake) failed(left undelivered, err error) {
 	in.batch.abandon()
 }
 
-// restPortion bounds the records that refuseRest holds at a time.
-var restPortion = record.Portion{Records: 10_000, Bytes: math.MaxInt}
+// restRecords is how many records refuseRest holds at a time.
+const restRecords = 10_000
 
 // refuseRest notes that the rest of a frame is not delivered, and returns how many records that is. It keeps none of them,
 // so one that the frame repeats counts more than once. The archive's are in a gap that stays open, and need no more.
@@ -224,7 +224,7 @@ func (in *intake) refuseRest() int {
 	count := 0
 	var portion []record.Record
 	for !in.archive && in.splitter.More() {
-		portion = in.splitter.Next(portion[:0], restPortion)
+		portion = in.splitter.Next(portion[:0], record.Portion{Records: restRecords, Bytes: math.MaxInt})
 		missing := in.sift(portion)
 		in.position.Refused(seen(nil, missing), in.clock.now())
 		count += len(missing)
