@@ -14,6 +14,7 @@ import (
 	"github.com/proofpointpod/otelcol/internal/position"
 	"github.com/proofpointpod/otelcol/internal/positionstore"
 	"github.com/proofpointpod/otelcol/internal/record"
+	"github.com/proofpointpod/otelcol/internal/servicetime"
 	"github.com/proofpointpod/otelcol/internal/status"
 	"github.com/proofpointpod/otelcol/receiver/proofpointpodreceiver/internal/metadata"
 	"github.com/proofpointpod/otelcol/receiver/proofpointpodreceiver/internal/retry"
@@ -26,7 +27,7 @@ type streamSettings struct {
 	credentials *credentials
 	// archiveCredentials are those of the second token; nil: there is none.
 	archiveCredentials *credentials
-	clock              *clock
+	clock              *servicetime.Clock
 	flow               *flow
 	stop, abort        context.Context //nolint:containedctx // the life of the streams, not of a call
 }
@@ -125,7 +126,7 @@ func (a *assembly) stream() *stream {
 		abort:       a.abort,
 	}
 	live.intake.look = func(fresh []record.Record, read time.Time) {
-		live.judge(live.pauses.record(fresh, live.clock.at(read)))
+		live.judge(live.pauses.record(fresh, live.clock.At(read)))
 	}
 	return live
 }

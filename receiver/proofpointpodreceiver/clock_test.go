@@ -238,7 +238,7 @@ func TestClock_wrongForTwoHandshakesAndThenRight(t *testing.T) {
 		for _, gap := range s.gaps() {
 			assert.Less(s.t, gap.To.Sub(gap.From), 10*time.Minute)
 		}
-		skew, _ := s.source.streams[0].stream.clock.skew()
+		skew, _ := s.source.streams[0].stream.clock.Skew()
 		assert.Zero(s.t, skew)
 		s.traffic(time.Minute, 10*time.Second)
 		s.keepsThePromise(0)

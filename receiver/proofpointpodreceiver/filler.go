@@ -12,6 +12,7 @@ import (
 
 	"github.com/proofpointpod/otelcol/internal/podlog"
 	"github.com/proofpointpod/otelcol/internal/position"
+	"github.com/proofpointpod/otelcol/internal/servicetime"
 	"github.com/proofpointpod/otelcol/internal/sourcehealth"
 	"github.com/proofpointpod/otelcol/internal/status"
 	"github.com/proofpointpod/otelcol/receiver/proofpointpodreceiver/internal/retry"
@@ -48,7 +49,7 @@ type filler struct {
 	health      *status.Stream
 	metrics     *streamMetrics
 	logger      *zap.Logger
-	clock       *clock
+	clock       *servicetime.Clock
 
 	stop, abort context.Context //nolint:containedctx // the life of the stream, not of a call
 
@@ -126,7 +127,7 @@ func (f *filler) run() {
 	f.intake.delivery.open()
 	defer f.intake.delivery.close()
 	for retry.Wait(f.stop, fillerPoll) {
-		if !f.clock.known() {
+		if !f.clock.IsKnown() {
 			continue // what is due, and what is too old, is reckoned by the service's clock
 		}
 		f.expire()
@@ -151,7 +152,7 @@ func (f *filler) next() (position.Window, bool) {
 	if f.intake.delivery.busy() {
 		return position.Window{}, false // what it holds would pass for delivered, and the pipeline may refuse it yet
 	}
-	now := f.clock.now()
+	now := f.clock.Now()
 	for _, w := range f.position.Windows() {
 		if !f.hopeless[w.Start.Unix()] && !now.Before(w.Due) {
 			return w, true
@@ -263,7 +264,7 @@ func (f *filler) openInTurn(w position.Window, auth http.Header) (*podlog.Sessio
 func (f *filler) open(w position.Window, auth http.Header) (*podlog.Session, error) {
 	// Whether the service takes a time in the future is not known; it rounds to the hour anyway.
 	to := w.End
-	if now := f.clock.now(); to.After(now) {
+	if now := f.clock.Now(); to.After(now) {
 		to = now
 	}
 	f.asked = time.Now()
@@ -332,7 +333,7 @@ func (f *filler) finished(w position.Window, limit time.Duration, ended error) b
 }
 
 // mayWait says whether an hour has been due for less than a day. What the archive has not after that, it will not get.
-func (f *filler) mayWait(w position.Window) bool { return f.clock.now().Before(w.Due.Add(longestLag)) }
+func (f *filler) mayWait(w position.Window) bool { return f.clock.Now().Before(w.Due.Add(longestLag)) }
 
 // mustBeCutOff says that a read which did not end in order has not brought all. It does so for a service that is known to
 // close in order, but not for ever: should it not do so for this window, reads that bring nothing new have to do.

@@ -7,6 +7,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/proofpointpod/otelcol/internal/position"
+	"github.com/proofpointpod/otelcol/internal/servicetime"
 	"github.com/proofpointpod/otelcol/internal/sourcehealth"
 	"github.com/proofpointpod/otelcol/internal/status"
 )
@@ -21,7 +22,7 @@ type gapReporter struct {
 	health   *status.Stream
 	metrics  *streamMetrics
 	logger   *zap.Logger
-	clock    *clock
+	clock    *servicetime.Clock
 	// backfill: gaps are read from the archive.
 	backfill bool
 
@@ -43,7 +44,7 @@ func (g *gapReporter) show() {
 
 // expire gives up what the archive has no more, and says whether there was a gap of that kind.
 func (g *gapReporter) expire() bool {
-	gone := g.position.Unrecoverable(g.clock.now())
+	gone := g.position.Unrecoverable(g.clock.Now())
 	switch n := len(gone.Gaps); {
 	case n > maxReported:
 		g.lost(status.UnrecoverableGaps(n, gone.Gaps[0].From, gone.Gaps[n-1].To), n)

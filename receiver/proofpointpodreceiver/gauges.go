@@ -9,18 +9,19 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
+	"github.com/proofpointpod/otelcol/internal/servicetime"
 	"github.com/proofpointpod/otelcol/internal/status"
 	"github.com/proofpointpod/otelcol/receiver/proofpointpodreceiver/internal/metadata"
 )
 
 // observe registers the gauges of a source and of all its streams.
 func observe(
-	builder *metadata.TelemetryBuilder, id component.ID, source *status.Source, c *clock, streams []*streamMetrics,
+	builder *metadata.TelemetryBuilder, id component.ID, source *status.Source, c *servicetime.Clock, streams []*streamMetrics,
 ) error {
 	receiver := receiverLabel(id)
 	return errors.Join(
 		builder.RegisterProofpointpodReceiverClockSkewCallback(func(_ context.Context, o metric.Float64Observer) error {
-			if skew, known := c.skew(); known {
+			if skew, known := c.Skew(); known {
 				o.Observe(skew.Seconds(), metric.WithAttributes(receiver))
 			}
 			return nil
@@ -28,7 +29,7 @@ func observe(
 		builder.RegisterProofpointpodReceiverTokenExpiryCallback(func(_ context.Context, o metric.Float64Observer) error {
 			for _, token := range status.Tokens() {
 				if at := source.TokenExpiry(token); !at.IsZero() {
-					o.Observe(at.Sub(c.now()).Seconds(), metric.WithAttributes(receiver, attribute.String(attrSession, string(token))))
+					o.Observe(at.Sub(c.Now()).Seconds(), metric.WithAttributes(receiver, attribute.String(attrSession, string(token))))
 				}
 			}
 			return nil
@@ -91,13 +92,13 @@ func (m *streamMetrics) observeGapsDuration(o metric.Float64Observer) {
 
 func (m *streamMetrics) observeOldestGap(o metric.Float64Observer) {
 	if gaps := m.position.Gaps(); len(gaps) > 0 {
-		o.Observe(m.clock.now().Sub(gaps[0].From).Seconds(), m.labels)
+		o.Observe(m.clock.Now().Sub(gaps[0].From).Seconds(), m.labels)
 	}
 }
 
 func (m *streamMetrics) observePositionAge(o metric.Float64Observer) {
 	if saved := m.position.Stats().Saved; !saved.IsZero() {
-		o.Observe(m.clock.now().Sub(saved).Seconds(), m.labels)
+		o.Observe(m.clock.Now().Sub(saved).Seconds(), m.labels)
 	}
 }
 

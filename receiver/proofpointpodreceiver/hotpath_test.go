@@ -19,6 +19,7 @@ import (
 	"go.opentelemetry.io/collector/receiver/receivertest"
 
 	"github.com/proofpointpod/otelcol/internal/podlog"
+	"github.com/proofpointpod/otelcol/internal/servicetime"
 	"github.com/proofpointpod/otelcol/internal/status"
 	"github.com/proofpointpod/otelcol/receiver/proofpointpodreceiver/internal/metadata"
 )
@@ -48,7 +49,7 @@ func newHotPath(tb testing.TB, t podlog.EventType, change func(*Config)) *hotPat
 	require.NoError(tb, err)
 	s := created.(*source)
 	s.health = status.NewSource(config.SupportedEvents, func(*componentstatus.Event) {})
-	set := &streamSettings{source: s, clock: &clock{}, flow: newFlow(), stop: context.Background(), abort: context.Background()}
+	set := &streamSettings{source: s, clock: &servicetime.Clock{}, flow: newFlow(), stop: context.Background(), abort: context.Background()}
 	parts, err := newStream(set, t, componenttest.NewNopHost())
 	require.NoError(tb, err)
 	parts.stream.intake.delivery.open()

@@ -10,6 +10,7 @@ import (
 
 	"github.com/proofpointpod/otelcol/internal/position"
 	"github.com/proofpointpod/otelcol/internal/record"
+	"github.com/proofpointpod/otelcol/internal/servicetime"
 )
 
 // intake turns the frames of a session into batches, without what was delivered before, hands them on, and tells the
@@ -19,7 +20,7 @@ type intake struct {
 	position *position.Position
 	delivery *delivery
 	metrics  *streamMetrics
-	clock    *clock
+	clock    *servicetime.Clock
 	// archive: the frames are the archive's, not a live session's.
 	archive bool
 	// asked is the end of what the archive was asked for.
@@ -105,7 +106,7 @@ func (in *intake) tell(came []record.Record) {
 		if ts.After(in.newest) {
 			in.newest = ts
 		}
-		if ts.After(in.asked.Add(clockAlarm)) {
+		if ts.After(in.asked.Add(servicetime.AlarmSkew)) {
 			in.newer++
 		}
 	}
@@ -172,17 +173,17 @@ func (in *intake) rejected(r record.Record) { in.settled([]record.Record{r}) }
 // settled notes records that need not be delivered any more.
 func (in *intake) settled(records []record.Record) {
 	in.noted = seen(in.noted[:0], records)
-	in.position.Accepted(in.noted, !in.archive, in.clock.now())
+	in.position.Accepted(in.noted, !in.archive, in.clock.Now())
 }
 
 // setAside implements recordOwner.
 func (in *intake) setAside(records []record.Record) {
-	in.position.SetAside(seen(nil, records), in.clock.now())
+	in.position.SetAside(seen(nil, records), in.clock.Now())
 }
 
 // abandoned implements recordOwner.
 func (in *intake) abandoned(r record.Record) {
-	in.position.Refused(seen(nil, []record.Record{r}), in.clock.now())
+	in.position.Refused(seen(nil, []record.Record{r}), in.clock.Now())
 }
 
 // late implements recordOwner.
@@ -205,7 +206,7 @@ func (in *intake) failed(left undelivered, err error) {
 	}
 	switch {
 	case !in.archive:
-		in.position.Refused(seen(nil, left.records), in.clock.now())
+		in.position.Refused(seen(nil, left.records), in.clock.Now())
 	case in.delivery.busy():
 		in.release(left.records[left.held:]) // the others are still on their way
 	default:

@@ -11,6 +11,7 @@ import (
 
 	"github.com/proofpointpod/otelcol/internal/position"
 	"github.com/proofpointpod/otelcol/internal/positionstore"
+	"github.com/proofpointpod/otelcol/internal/servicetime"
 	"github.com/proofpointpod/otelcol/internal/status"
 	"github.com/proofpointpod/otelcol/receiver/proofpointpodreceiver/internal/retry"
 )
@@ -34,7 +35,7 @@ type keeper struct {
 	health  *status.Stream
 	metrics *streamMetrics
 	logger  *zap.Logger
-	clock   *clock
+	clock   *servicetime.Clock
 	flow    *flow
 	// found is told of a gap that comes to light when storage answers late.
 	found func(position.Opened)
@@ -99,7 +100,7 @@ func (k *keeper) awaitRead(ctx context.Context) {
 
 // keep does what is due: open and read the storage, or save.
 func (k *keeper) keep(ctx context.Context) {
-	now := k.clock.now()
+	now := k.clock.Now()
 	k.position.Forget(now)
 	k.position.Flowed(k.flow.now())
 	if k.open == nil || time.Now().Before(k.retryAt) {
@@ -155,7 +156,7 @@ func (k *keeper) load(ctx context.Context) error {
 	}
 	// That there is a process again is saved before it accepts anything: if it is killed before the next save, what it
 	// accepted must not pass for written down.
-	return k.store.Save(ctx, k.position, k.clock.now())
+	return k.store.Save(ctx, k.position, k.clock.Now())
 }
 
 // clockKey holds how far the service's clock is ahead of this machine's, where that is more than a minute: positions are
@@ -170,20 +171,20 @@ func (k *keeper) recallClock(ctx context.Context) error {
 	}
 	if ahead, err := time.ParseDuration(string(data)); err == nil { // else there is none
 		k.ahead = ahead
-		k.clock.recall(ahead)
+		k.clock.Restore(ahead)
 	}
 	return nil
 }
 
 // clockChanged says whether the difference of the clocks is another than the stored one.
 func (k *keeper) clockChanged() bool {
-	ahead, told := k.clock.skew()
-	return told && (ahead-k.ahead).Abs() >= clockAlarm
+	ahead, told := k.clock.Skew()
+	return told && (ahead-k.ahead).Abs() >= servicetime.AlarmSkew
 }
 
 // saveClock stores the difference of the clocks.
 func (k *keeper) saveClock(ctx context.Context) error {
-	ahead, _ := k.clock.skew()
+	ahead, _ := k.clock.Skew()
 	if err := k.client.Set(ctx, clockKey, []byte(ahead.String())); err != nil {
 		return fmt.Errorf("saving the difference of the clocks: %w", err)
 	}
@@ -223,7 +224,7 @@ func (k *keeper) close(ctx context.Context, orderly bool) {
 		return
 	}
 	if k.loaded {
-		if err := k.store.Save(ctx, k.position, k.clock.now()); err != nil {
+		if err := k.store.Save(ctx, k.position, k.clock.Now()); err != nil {
 			k.logger.Error("the last position was not saved; records may be repeated after the next start", zap.Error(err))
 		}
 	}

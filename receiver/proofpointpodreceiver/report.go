@@ -66,7 +66,7 @@ func (m *streamMetrics) fillIn(report *sourcehealth.StreamReport, backfill bool)
 		report.LagSeconds = &lag
 	}
 	if saved := m.position.Stats().Saved; !saved.IsZero() {
-		report.PositionSaved = timeOrNil(m.clock.ours(saved))
+		report.PositionSaved = timeOrNil(m.clock.Local(saved))
 	}
 	report.Gaps = m.gapsReport(backfill)
 }
@@ -88,7 +88,7 @@ func (m *streamMetrics) gapsReport(backfill bool) sourcehealth.GapsReport {
 	}
 	if backfill && len(left) > 0 {
 		next := slices.MinFunc(left, func(a, b position.Window) int { return a.Due.Compare(b.Due) })
-		report.NextRead = timeOrNil(m.clock.ours(next.Due))
+		report.NextRead = timeOrNil(m.clock.Local(next.Due))
 	}
 	return report
 }

@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/collector/receiver/receiverhelper"
 	"go.uber.org/zap"
 
+	"github.com/proofpointpod/otelcol/internal/servicetime"
 	"github.com/proofpointpod/otelcol/internal/sourcehealth"
 	"github.com/proofpointpod/otelcol/internal/status"
 	"github.com/proofpointpod/otelcol/receiver/proofpointpodreceiver/internal/metadata"
@@ -101,7 +102,7 @@ func (s *source) Start(ctx context.Context, host component.Host) error {
 		}
 	}()
 	set := &streamSettings{
-		source: s, client: client, credentials: credentials, clock: &clock{}, flow: newFlow(), stop: stop, abort: abort,
+		source: s, client: client, credentials: credentials, clock: &servicetime.Clock{}, flow: newFlow(), stop: stop, abort: abort,
 	}
 	if second := s.config.Backfill.APISecret; second != "" && s.config.Backfill.Enabled {
 		set.archiveCredentials = fixedToken("backfill.api_secret", second, func(from status.Origin, expires time.Time) {

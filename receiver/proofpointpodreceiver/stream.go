@@ -10,6 +10,7 @@ import (
 
 	"github.com/proofpointpod/otelcol/internal/podlog"
 	"github.com/proofpointpod/otelcol/internal/position"
+	"github.com/proofpointpod/otelcol/internal/servicetime"
 	"github.com/proofpointpod/otelcol/internal/sourcehealth"
 	"github.com/proofpointpod/otelcol/internal/status"
 	"github.com/proofpointpod/otelcol/receiver/proofpointpodreceiver/internal/retry"
@@ -40,7 +41,7 @@ type stream struct {
 	health      *status.Stream
 	metrics     *streamMetrics
 	logger      *zap.Logger
-	clock       *clock
+	clock       *servicetime.Clock
 	outage      *retry.Outage // of the service
 	// since is from when on the first start reads the archive, if it is now.
 	since func(now time.Time) time.Time
@@ -104,7 +105,7 @@ func (s *stream) run() {
 
 // leave notes a pause that no live session has ended: what it did to the live position shows in the next process only.
 func (s *stream) leave() {
-	if paused := s.pauses.ended(s.clock.now(), 0); paused != nil {
+	if paused := s.pauses.ended(s.clock.Now(), 0); paused != nil {
 		s.position.Doubt(*paused)
 	}
 }
@@ -144,7 +145,7 @@ func (s *stream) collect(auth http.Header) error {
 			ended, orderly = err, false
 		}
 	}
-	s.position.End(orderly, s.clock.at(session.UpToDate()))
+	s.position.End(orderly, s.clock.At(session.UpToDate()))
 	s.freed = time.Time{}
 	if orderly {
 		s.freed = time.Now()
@@ -168,14 +169,14 @@ func (s *stream) notOpened(err error, sent time.Time) {
 	s.followClock()
 	failed := podlog.AsError(err)
 	if failed.MayBeOpen() {
-		s.position.Unanswered(s.clock.at(sent))
+		s.position.Unanswered(s.clock.At(sent))
 	}
 	if s.freed.IsZero() || time.Since(s.freed) < slotFree || !failed.SlotTaken() {
 		return
 	}
 	s.freed = time.Time{}
 	s.logger.Warn("another client uses the token: stop it, or give it a token of its own. The records that it is sent are missing here, and " + s.fate())
-	s.position.End(false, s.clock.now())
+	s.position.End(false, s.clock.Now())
 }
 
 // begin notes a live session that has been opened.
@@ -189,13 +190,13 @@ func (s *stream) begin(session *podlog.Session) {
 	s.logger.Info("the service has accepted the handshake", zap.String("state", string(sourcehealth.Authenticated)))
 	s.setClock(session)
 	s.followClock()
-	if s.confirming = !s.clock.known(); s.confirming {
+	if s.confirming = !s.clock.IsKnown(); s.confirming {
 		session.Finish() // nothing is read from the archive before the service's time is known
 	}
-	if skew, told := s.clock.skew(); told {
+	if skew, told := s.clock.Skew(); told {
 		s.health.ClockIsBehind(skew)
 	}
-	now := s.clock.at(session.Opened())
+	now := s.clock.At(session.Opened())
 	s.begun = now
 	s.position.ReadBackTo(s.since(now))
 	found := s.position.Begin(now)
@@ -247,7 +248,7 @@ func (s *stream) fill() error {
 	done, err := s.filler.read(w)
 	if slot := s.filler.slot; !slot.from.IsZero() {
 		s.freed = slot.freed
-		s.pauses.slotTaken(s.clock.at(slot.from), s.clock.at(slot.to))
+		s.pauses.slotTaken(s.clock.At(slot.from), s.clock.At(slot.to))
 	}
 	s.pauses.read(w, s.filler.intake.fresh, done)
 	return err
@@ -305,11 +306,11 @@ func (s *stream) look() {
 	s.livedLongEnough()
 	alive := s.session.Alive()
 	quiet := len(s.intake.batch.records) == 0 && !s.session.Pending() && alive.Sub(s.busyUntil()) >= quietAfter
-	s.position.Alive(s.clock.at(alive), quiet)
+	s.position.Alive(s.clock.At(alive), quiet)
 	if found := s.position.Stopped(); found.Gap != nil {
 		s.opened(found)
 	}
-	s.judge(s.pauses.look(s.clock.now()))
+	s.judge(s.pauses.look(s.clock.Now()))
 	if !s.backfill {
 		s.gaps.expire() // elsewhere the filler does that
 	}
@@ -317,7 +318,7 @@ func (s *stream) look() {
 		return
 	}
 	s.filler.expire()
-	if !s.pauses.allowed(s.clock.now()) || !s.position.CaughtUp(s.begun) {
+	if !s.pauses.allowed(s.clock.Now()) || !s.position.CaughtUp(s.begun) {
 		return
 	}
 	if _, due := s.filler.next(); due {

@@ -15,7 +15,7 @@ var errClockDoubted = errors.New("asking for the service's time again")
 // setClock relates our clock to the service's.
 func (s *stream) setClock(session *podlog.Session) {
 	date := session.Date()
-	apart, believed := s.clock.set(date, session.Opened())
+	apart, believed := s.clock.Adjust(date, session.Opened())
 	if !believed {
 		s.logger.Warn("the Date of the service's answer is not believed until another handshake agrees: it is far from this machine's clock and from the answers before; correct that clock, or the clock of the proxy in between",
 			zap.Time("date", date))
@@ -29,12 +29,12 @@ func (s *stream) setClock(session *podlog.Session) {
 // followClock moves what the stream has reckoned by the clock to what the clock tells since a handshake, this stream's or
 // another's, has corrected it. Nothing that the stream reckons later may come before: it is called first.
 func (s *stream) followClock() {
-	by := s.clock.correction() - s.corrected
+	by := s.clock.Correction() - s.corrected
 	if by == 0 {
 		return
 	}
 	s.corrected += by
-	s.position.Correct(by, s.clock.now())
+	s.position.Correct(by, s.clock.Now())
 	s.pauses.correct(by)
 	s.begun = s.begun.Add(by)
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/proofpointpod/otelcol/internal/podlog"
 	"github.com/proofpointpod/otelcol/internal/position"
 	"github.com/proofpointpod/otelcol/internal/record"
+	"github.com/proofpointpod/otelcol/internal/servicetime"
 	"github.com/proofpointpod/otelcol/internal/sourcehealth"
 	"github.com/proofpointpod/otelcol/internal/status"
 	"github.com/proofpointpod/otelcol/receiver/proofpointpodreceiver/internal/metadata"
@@ -49,7 +50,7 @@ type streamMetrics struct {
 	lag        atomic.Int64                   // nanoseconds
 	hasLag     atomic.Bool
 	position   *position.Position
-	clock      *clock
+	clock      *servicetime.Clock
 	count      atomic.Int64 // records read in live sessions and handed on
 	totals     totals
 	since      time.Time // when counting began
@@ -62,7 +63,7 @@ type totals struct {
 }
 
 func newStreamMetrics(
-	builder *metadata.TelemetryBuilder, source component.ID, stream *status.Stream, p *position.Position, c *clock,
+	builder *metadata.TelemetryBuilder, source component.ID, stream *status.Stream, p *position.Position, c *servicetime.Clock,
 ) *streamMetrics {
 	m := &streamMetrics{
 		builder:  builder,

@@ -1,4 +1,4 @@
-package proofpointpodreceiver
+package servicetime
 
 import (
 	"sync"
@@ -8,9 +8,9 @@ import (
 
 const (
 	// A difference between the clocks below clockSlack can come from the whole seconds of a `Date` header and the way
-	// it took; one above clockAlarm is worth a warning, and two that are as close together agree.
+	// it took; one above AlarmSkew is worth a warning, and two that are as close together agree.
 	clockSlack = 2 * time.Second
-	clockAlarm = time.Minute
+	AlarmSkew  = time.Minute
 	// clockUnbelievable is the difference from which on the `Date` of one handshake is not believed. A gap that ends by a
 	// wrong one would be of hours in which nothing is missing, and miss what is.
 	clockUnbelievable = time.Hour
@@ -18,13 +18,13 @@ const (
 	clockImpossible = 30 * 24 * time.Hour
 )
 
-// clock tells the service's time, in which records and the archive count, by what the service says at handshakes, and
+// Clock tells the service's time, in which records and the archive count, by what the service says at handshakes, and
 // between them by the time that passes: our clock may be set meanwhile, and what was certain by it would not be. That
 // stands still while a machine sleeps, so until the next handshake the service's time may be later, and never earlier.
 //
 // A `Date` that differs by over an hour from our clock, or by over a minute from what this clock tells, is believed when
 // two handshakes in a row agree. Safe for concurrent use.
-type clock struct {
+type Clock struct {
 	mu     sync.Mutex // guards what follows
 	newest reading
 	// claim is what the newest handshake has said that was not believed, or what a process before this one has
@@ -50,29 +50,29 @@ type claim struct {
 	at    time.Time // by our clock; zero: not in this process
 }
 
-// known says whether the service has said its time, or that it does not, at a handshake. A first one that says what is not
+// IsKnown says whether the service has said its time, or that it does not, at a handshake. A first one that says what is not
 // believed is not enough.
-func (c *clock) known() bool {
+func (c *Clock) IsKnown() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return !c.newest.at.IsZero() && !c.newest.doubted
 }
 
-// skew is how far the service's clock is ahead of ours, and whether the service has said its time.
-func (c *clock) skew() (time.Duration, bool) {
+// Skew is how far the service's clock is ahead of ours, and whether the service has said its time.
+func (c *Clock) Skew() (time.Duration, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.newest.ahead, c.newest.told
 }
 
-// correction is the sum of all corrections so far.
-func (c *clock) correction() time.Duration { return time.Duration(c.corrected.Load()) }
+// Correction is the sum of all corrections so far.
+func (c *Clock) Correction() time.Duration { return time.Duration(c.corrected.Load()) }
 
-// now is the service's time.
-func (c *clock) now() time.Time { return c.at(time.Now()) }
+// Now is the service's time.
+func (c *Clock) Now() time.Time { return c.At(time.Now()) }
 
-// at is the service's time at a moment of our clock.
-func (c *clock) at(t time.Time) time.Time {
+// At is the service's time at a moment of our clock.
+func (c *Clock) At(t time.Time) time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.newest.tell(t)
@@ -86,14 +86,14 @@ func (r reading) tell(t time.Time) time.Time {
 	return r.at.Round(0).UTC().Add(r.ahead + t.Sub(r.at))
 }
 
-// ours is what our clock shows at a moment of the service's time.
-func (c *clock) ours(t time.Time) time.Time {
-	ahead, _ := c.skew()
+// Local is what our clock shows at a moment of the service's time.
+func (c *Clock) Local(t time.Time) time.Time {
+	ahead, _ := c.Skew()
 	return t.Add(-ahead)
 }
 
-// recall takes over the difference that a process before this one has believed: one handshake that agrees is enough.
-func (c *clock) recall(ahead time.Duration) {
+// Restore takes over the difference that a process before this one has believed: one handshake that agrees is enough.
+func (c *Clock) Restore(ahead time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.newest.at.IsZero() {
@@ -101,10 +101,10 @@ func (c *clock) recall(ahead time.Duration) {
 	}
 }
 
-// set relates the clocks by a `Date` that was read at a moment of our clock; zero: there was none. It returns the
+// Adjust relates the clocks by a `Date` that was read at a moment of our clock; zero: there was none. It returns the
 // difference if that has become, or changed and is still, more than a minute; else 0. It says whether it believes the
 // `Date`.
-func (c *clock) set(date, at time.Time) (apart time.Duration, believed bool) {
+func (c *Clock) Adjust(date, at time.Time) (apart time.Duration, believed bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	old := c.newest
@@ -126,7 +126,7 @@ func (c *clock) set(date, at time.Time) (apart time.Duration, believed bool) {
 	if !old.at.IsZero() && !old.explains(date, at, ahead) {
 		c.corrected.Add(int64(c.newest.tell(at).Sub(old.tell(at))))
 	}
-	if ahead.Abs() > clockAlarm && (ahead-old.ahead).Abs() > clockAlarm/2 {
+	if ahead.Abs() > AlarmSkew && (ahead-old.ahead).Abs() > AlarmSkew/2 {
 		return ahead, true
 	}
 	return 0, true
@@ -134,9 +134,9 @@ func (c *clock) set(date, at time.Time) (apart time.Duration, believed bool) {
 
 // believes says whether a `Date` is what our clock shows, or goes on from what the service has said before, or agrees with
 // the handshake before. The caller holds the lock.
-func (c *clock) believes(date, at time.Time, ahead time.Duration) bool {
+func (c *Clock) believes(date, at time.Time, ahead time.Duration) bool {
 	switch {
-	case ahead.Abs() < clockAlarm:
+	case ahead.Abs() < AlarmSkew:
 		return true
 	case c.newest.told && c.newest.explains(date, at, ahead):
 		return true
@@ -153,5 +153,5 @@ func (c *clock) believes(date, at time.Time, ahead time.Duration) bool {
 // explains says whether a `Date` is about what a reading before it leads to, by the time that has passed or by our clock:
 // that goes on while a machine sleeps, and may be set.
 func (r reading) explains(date, at time.Time, ahead time.Duration) bool {
-	return (ahead-r.ahead).Abs() < clockAlarm || !r.at.IsZero() && date.Sub(r.tell(at)).Abs() < clockAlarm
+	return (ahead-r.ahead).Abs() < AlarmSkew || !r.at.IsZero() && date.Sub(r.tell(at)).Abs() < AlarmSkew
 }
