@@ -7,151 +7,158 @@ import (
 )
 
 const (
-	// A difference between the clocks below clockSlack can come from the whole seconds of a `Date` header and the way
-	// it took; one above AlarmSkew is worth a warning, and two that are as close together agree.
-	clockSlack = 2 * time.Second
-	AlarmSkew  = time.Minute
-	// clockUnbelievable is the difference from which on the `Date` of one handshake is not believed. A gap that ends by a
-	// wrong one would be of hours in which nothing is missing, and miss what is.
-	clockUnbelievable = time.Hour
-	// One above clockImpossible is no time of the service's, but of somebody on the way who has none: it is never believed.
-	clockImpossible = 30 * 24 * time.Hour
+	// ArchiveReach is how far back the archive of the service goes.
+	ArchiveReach = 30 * 24 * time.Hour
+	// Slack is how far a time of a [Clock] can be from the service's: a `Date` has whole seconds, and a skew below noSkew
+	// counts as none.
+	Slack = noSkew + time.Second
+	// AlarmSkew is the skew from which on a warning is due. Two times that are closer together agree.
+	AlarmSkew = time.Minute
+
+	// A skew below noSkew can come from the whole seconds of a `Date` and from its way.
+	noSkew = 2 * time.Second
+	// A skew above doubtedSkew counts only when two handshakes agree. A gap that ends by a wrong `Date` would cover hours
+	// in which nothing is missing, and leave out those in which something is.
+	doubtedSkew = time.Hour
+	// A skew above maxSkew never counts: by such a clock the archive would have nothing. It comes from a proxy without a
+	// clock.
+	maxSkew = ArchiveReach
 )
 
-// Clock tells the service's time, in which records and the archive count, by what the service says at handshakes, and
-// between them by the time that passes: our clock may be set meanwhile, and what was certain by it would not be. That
+// Clock returns the service's time, by the `Date` of each handshake. Between handshakes it adds the time that passes by the
+// monotonic clock: this machine's clock may be set meanwhile, and that would move what was certain. The monotonic clock
 // stands still while a machine sleeps, so until the next handshake the service's time may be later, and never earlier.
 //
-// A `Date` that differs by over an hour from our clock, or by over a minute from what this clock tells, is believed when
-// two handshakes in a row agree. Safe for concurrent use.
+// A `Date` that differs by over an hour from this machine's clock, or by over a minute from this Clock, counts when two
+// handshakes in a row agree. The zero value is ready; it returns this machine's time. Safe for concurrent use.
 type Clock struct {
 	mu     sync.Mutex // guards what follows
 	newest reading
-	// claim is what the newest handshake has said that was not believed, or what a process before this one has
-	// believed; nil: neither.
+	// claim is what the newest handshake said, if that does not count yet, or the skew of the process before this one;
+	// nil: neither.
 	claim *claim
 
-	// corrected is the sum of all corrections, in nanoseconds: how far what was reckoned by this clock from its first
-	// handshake on is behind what it tells now. It changes with mu held.
+	// corrected is the sum of all corrections in nanoseconds. It changes with mu held.
 	corrected atomic.Int64
 }
 
 // reading is how the clocks stood at a handshake.
 type reading struct {
-	at      time.Time     // by our clock; zero: there was no handshake yet
-	ahead   time.Duration // how far the service's is
-	told    bool          // the service has said its time, at this handshake or one before
-	doubted bool          // it was the first handshake, and what the service said was not believed
+	at        time.Time // by this machine's clock; zero: there was no handshake yet
+	skew      time.Duration
+	hasDate   bool // the service has said its time, at this handshake or an earlier one
+	isDoubted bool // it was the first handshake, and its `Date` does not count
 }
 
-// claim is a difference of the clocks that another handshake may confirm.
+// claim is a skew that another handshake may confirm.
 type claim struct {
-	ahead time.Duration
-	at    time.Time // by our clock; zero: not in this process
+	skew time.Duration
+	at   time.Time // by this machine's clock; zero: not in this process
 }
 
-// IsKnown says whether the service has said its time, or that it does not, at a handshake. A first one that says what is not
-// believed is not enough.
+// IsKnown returns whether the service's time is settled: a handshake had a `Date` that counts, or none at all. A first `Date` that does not count settles nothing.
 func (c *Clock) IsKnown() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return !c.newest.at.IsZero() && !c.newest.doubted
+	return !c.newest.at.IsZero() && !c.newest.isDoubted
 }
 
-// Skew is how far the service's clock is ahead of ours, and whether the service has said its time.
-func (c *Clock) Skew() (time.Duration, bool) {
+// Skew returns by how much the service's clock is ahead of this machine's, and whether the service has said its time.
+func (c *Clock) Skew() (skew time.Duration, hasDate bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.newest.ahead, c.newest.told
+	return c.newest.skew, c.newest.hasDate
 }
 
-// Correction is the sum of all corrections so far.
+// Correction returns the sum of all corrections so far. Times that were read from the clock when it was less are earlier
+// than they should be by the difference.
 func (c *Clock) Correction() time.Duration { return time.Duration(c.corrected.Load()) }
 
-// Now is the service's time.
+// Now returns the service's time.
 func (c *Clock) Now() time.Time { return c.At(time.Now()) }
 
-// At is the service's time at a moment of our clock.
+// At returns the service's time at a moment of this machine's clock.
 func (c *Clock) At(t time.Time) time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.newest.tell(t)
+	return c.newest.timeAt(t)
 }
 
-// tell is the service's time at a moment of our clock.
-func (r reading) tell(t time.Time) time.Time {
+// timeAt returns the service's time at a moment of this machine's clock.
+func (r reading) timeAt(t time.Time) time.Time {
 	if r.at.IsZero() {
 		return t.Round(0).UTC()
 	}
-	return r.at.Round(0).UTC().Add(r.ahead + t.Sub(r.at))
+	return r.at.Round(0).UTC().Add(r.skew + t.Sub(r.at))
 }
 
-// Local is what our clock shows at a moment of the service's time.
+// Local returns what this machine's clock shows at a moment of the service's time.
 func (c *Clock) Local(t time.Time) time.Time {
-	ahead, _ := c.Skew()
-	return t.Add(-ahead)
+	skew, _ := c.Skew()
+	return t.Add(-skew)
 }
 
-// Restore takes over the difference that a process before this one has believed: one handshake that agrees is enough.
-func (c *Clock) Restore(ahead time.Duration) {
+// Restore takes over the skew of the process before this one: one handshake that agrees with it is enough. It has no effect
+// after the first handshake.
+func (c *Clock) Restore(skew time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.newest.at.IsZero() {
-		c.claim = &claim{ahead: ahead}
+		c.claim = &claim{skew: skew}
 	}
 }
 
-// Adjust relates the clocks by a `Date` that was read at a moment of our clock; zero: there was none. It returns the
-// difference if that has become, or changed and is still, more than a minute; else 0. It says whether it believes the
-// `Date`.
-func (c *Clock) Adjust(date, at time.Time) (apart time.Duration, believed bool) {
+// Adjust sets the clock by a `Date` that was read at a moment of this machine's clock; zero: the answer had none. It returns
+// whether the `Date` counts, and the skew if a warning is due: it has become, or has changed and still is, more than
+// AlarmSkew. Otherwise the skew is 0.
+func (c *Clock) Adjust(date, at time.Time) (alarming time.Duration, counts bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	old := c.newest
-	ahead := date.Sub(at.Round(0))
-	if date.IsZero() || ahead.Abs() > clockImpossible {
-		c.newest = reading{at: at, ahead: old.ahead, told: old.told}
+	skew := date.Sub(at.Round(0))
+	if date.IsZero() || skew.Abs() > maxSkew {
+		c.newest = reading{at: at, skew: old.skew, hasDate: old.hasDate}
 		return 0, date.IsZero()
 	}
-	if ahead.Abs() < clockSlack {
-		ahead = 0
+	if skew.Abs() < noSkew {
+		skew = 0
 	}
-	if !c.believes(date, at, ahead) {
-		c.claim = &claim{ahead: ahead, at: at}
-		c.newest = reading{at: at, ahead: old.ahead, told: old.told, doubted: old.at.IsZero()}
+	if !c.acceptsLocked(date, at, skew) {
+		c.claim = &claim{skew: skew, at: at}
+		c.newest = reading{at: at, skew: old.skew, hasDate: old.hasDate, isDoubted: old.at.IsZero()}
 		return 0, false
 	}
 	c.claim = nil
-	c.newest = reading{at: at, ahead: ahead, told: true}
-	if !old.at.IsZero() && !old.explains(date, at, ahead) {
-		c.corrected.Add(int64(c.newest.tell(at).Sub(old.tell(at))))
+	c.newest = reading{at: at, skew: skew, hasDate: true}
+	if !old.at.IsZero() && !old.agrees(date, at, skew) {
+		c.corrected.Add(int64(c.newest.timeAt(at).Sub(old.timeAt(at))))
 	}
-	if ahead.Abs() > AlarmSkew && (ahead-old.ahead).Abs() > AlarmSkew/2 {
-		return ahead, true
+	if skew.Abs() > AlarmSkew && (skew-old.skew).Abs() > AlarmSkew/2 {
+		return skew, true
 	}
 	return 0, true
 }
 
-// believes says whether a `Date` is what our clock shows, or goes on from what the service has said before, or agrees with
-// the handshake before. The caller holds the lock.
-func (c *Clock) believes(date, at time.Time, ahead time.Duration) bool {
+// acceptsLocked returns whether a `Date` counts: it agrees with this machine's clock, with an earlier handshake that
+// counts, or with the handshake before. The caller holds the lock.
+func (c *Clock) acceptsLocked(date, at time.Time, skew time.Duration) bool {
 	switch {
-	case ahead.Abs() < AlarmSkew:
+	case skew.Abs() < AlarmSkew:
 		return true
-	case c.newest.told && c.newest.explains(date, at, ahead):
+	case c.newest.hasDate && c.newest.agrees(date, at, skew):
 		return true
-	case !c.newest.told && ahead.Abs() <= clockUnbelievable:
+	case !c.newest.hasDate && skew.Abs() <= doubtedSkew:
 		return true
 	case c.claim == nil:
 		return false
 	default:
-		said := reading{at: c.claim.at, ahead: c.claim.ahead}
-		return said.explains(date, at, ahead)
+		claimed := reading{at: c.claim.at, skew: c.claim.skew}
+		return claimed.agrees(date, at, skew)
 	}
 }
 
-// explains says whether a `Date` is about what a reading before it leads to, by the time that has passed or by our clock:
-// that goes on while a machine sleeps, and may be set.
-func (r reading) explains(date, at time.Time, ahead time.Duration) bool {
-	return (ahead-r.ahead).Abs() < AlarmSkew || !r.at.IsZero() && date.Sub(r.tell(at)).Abs() < AlarmSkew
+// agrees returns whether a `Date` is about what an earlier reading leads to: by the time that has passed, or by this
+// machine's clock. That one goes on while a machine sleeps, but may be set.
+func (r reading) agrees(date, at time.Time, skew time.Duration) bool {
+	return (skew-r.skew).Abs() < AlarmSkew || !r.at.IsZero() && date.Sub(r.timeAt(at)).Abs() < AlarmSkew
 }
