@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/proofpointpod/otelcol/internal/servicetime"
 )
 
 // maxGaps is how many gaps are kept. Where there are more, those that are closest to each other become one.
@@ -118,7 +120,7 @@ func (g *gaps) hull() *Gap {
 func (g *gaps) first(gap Gap) time.Time { return gap.From.Add(-g.margin).Truncate(archiveUnit) }
 
 // last is when the last record of a gap can have come.
-func last(gap Gap) time.Time { return gap.To.Add(clockSlack) }
+func last(gap Gap) time.Time { return gap.To.Add(servicetime.Slack) }
 
 // windows lists the hours still to be read, the oldest first.
 func (g *gaps) windows() []Window {

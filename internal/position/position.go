@@ -3,21 +3,16 @@ package position
 import (
 	"sync"
 	"time"
-)
 
-// maxArchiveAge is how far back the archive reaches.
-const maxArchiveAge = 30 * 24 * time.Hour
+	"github.com/proofpointpod/otelcol/internal/servicetime"
+)
 
 // lifeInterval is how old the stored sign of life can be. A quiet stream is saved no more often.
 const lifeInterval = time.Minute
 
 // maxAhead is how far a record's `ts` can lie ahead of our clock for a difference of the clocks. One that lies further
 // ahead is wrong, and tells nothing of when the record reached the service.
-const maxAhead = time.Minute
-
-// clockSlack is how far the service's time can be from what we take it for: it says whole seconds, and a difference of
-// less than two seconds passes for the way that they took.
-const clockSlack = 3 * time.Second
+const maxAhead = servicetime.AlarmSkew
 
 // Options says what a position remembers, and by which rules gaps open.
 type Options struct {
@@ -109,7 +104,7 @@ func New(options Options) *Position {
 		options: options,
 		head:    head{clean: true},
 		index:   newIndex(),
-		gaps:    gaps{hours: map[int64]HourProgress{}, late: map[int64]time.Time{}, margin: max(options.Margin, clockSlack), delay: options.ArchiveDelay},
+		gaps:    gaps{hours: map[int64]HourProgress{}, late: map[int64]time.Time{}, margin: max(options.Margin, servicetime.Slack), delay: options.ArchiveDelay},
 		claimed: newSet(),
 		aside:   map[uint64]Undecided{},
 	}
@@ -255,12 +250,12 @@ func (p *Position) Begin(now time.Time) Opened {
 	case p.safe.IsZero() && !p.options.Since.IsZero() && (p.loaded || !p.options.Stored):
 		from, reason = oldest(from, p.options.Since), reasonSince
 	case from.IsZero() && !p.safe.IsZero() && p.anotherToken(p.token):
-		from, reason = earlier(p.safe, now.Add(-clockSlack)), reasonToken
+		from, reason = earlier(p.safe, now.Add(-servicetime.Slack)), reasonToken
 	case from.IsZero() && opened.Forgotten:
 		from, reason = p.safe, reasonAway
 	case !from.IsZero():
 		// It can seem to lie in the future, as the clock is set anew at each handshake.
-		from = earlier(from, now.Add(-clockSlack))
+		from = earlier(from, now.Add(-servicetime.Slack))
 	}
 	if !from.IsZero() && from.Before(now) {
 		opened.Gap, opened.Reason = &Gap{From: from, To: now}, reason

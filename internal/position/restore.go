@@ -3,6 +3,8 @@ package position
 import (
 	"maps"
 	"time"
+
+	"github.com/proofpointpod/otelcol/internal/servicetime"
 )
 
 // Restored is what storage held.
@@ -37,7 +39,7 @@ func (p *Position) Restore(stored Restored) Opened {
 		old.renumber(stored.First, stored.Next)
 	}
 
-	p.proof.lag = max(old.leastLag(lagSample)-clockSlack, 0)
+	p.proof.lag = max(old.leastLag(lagSample)-servicetime.Slack, 0)
 	p.savedFlushed = stored.Flushed
 	p.append(old)
 	p.gaps.add(stored.Gaps.Open...)
@@ -136,9 +138,9 @@ func (p *Position) joinLate(stored *State, suspect time.Time) Opened {
 	case stored.Safe.IsZero() && !p.options.Since.IsZero():
 		from, reason = oldest(from, p.options.Since), reasonSince // no process has reached the service before this one
 	case !from.IsZero():
-		from = earlier(from, p.begun.Add(-clockSlack)) // as in Begin
+		from = earlier(from, p.begun.Add(-servicetime.Slack)) // as in Begin
 	case !stored.Safe.IsZero() && p.anotherToken(stored.Token):
-		from, reason = earlier(stored.Safe, p.begun.Add(-clockSlack)), reasonToken
+		from, reason = earlier(stored.Safe, p.begun.Add(-servicetime.Slack)), reasonToken
 	case p.begun.Sub(stored.Life) > p.patience():
 		from, reason = stored.Safe, reasonAway
 	case p.begun.Sub(stored.Life) > trustedStop && !p.proof.given(stored.Life):

@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/proofpointpod/otelcol/internal/servicetime"
 )
 
 // strayLength is how much of the time around the `ts` of a stray is a gap. An identity's is known to whole seconds.
@@ -26,7 +28,7 @@ type stray struct {
 
 // add takes a record with this `ts`, which has come by a time.
 func (s *strays) add(ts, came time.Time) {
-	if ts.Before(came.Add(-maxArchiveAge)) {
+	if ts.Before(came.Add(-servicetime.ArchiveReach)) {
 		s.unreachable++
 		return
 	}

@@ -1,6 +1,10 @@
 package position
 
-import "time"
+import (
+	"time"
+
+	"github.com/proofpointpod/otelcol/internal/servicetime"
+)
 
 // Unrecoverable is what may be missing, and is older than the archive reaches.
 type Unrecoverable struct {
@@ -13,7 +17,7 @@ type Unrecoverable struct {
 func (p *Position) Unrecoverable(now time.Time) Unrecoverable {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	gone := Unrecoverable{Gaps: p.gaps.cut(now.Add(-maxArchiveAge)), Records: p.unreachable}
+	gone := Unrecoverable{Gaps: p.gaps.cut(now.Add(-servicetime.ArchiveReach)), Records: p.unreachable}
 	p.unreachable = 0
 	p.changed = p.changed || len(gone.Gaps) > 0 || gone.Records > 0
 	return gone

@@ -4,11 +4,9 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/proofpointpod/otelcol/internal/servicetime"
 	"github.com/proofpointpod/otelcol/internal/sourcehealth"
 )
-
-// clockAlarm is how far the clocks may be apart.
-const clockAlarm = time.Minute
 
 // ClockIsBehind notes how far this machine's clock is behind the service's, negative if it is ahead, as a handshake
 // has just told. More than a minute is worth a warning, of the source.
@@ -17,7 +15,7 @@ func (s *Stream) ClockIsBehind(by time.Duration) {
 	source.change(func() {
 		source.skew = by
 		t := source.tracker(nil, clocks)
-		if by.Abs() > clockAlarm {
+		if by.Abs() > servicetime.AlarmSkew {
 			source.wrong(t, sourcehealth.SeverityWarning, clockDiffers(by), 1)
 		} else {
 			source.well(t)

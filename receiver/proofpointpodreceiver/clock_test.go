@@ -238,8 +238,7 @@ func TestClock_wrongForTwoHandshakesAndThenRight(t *testing.T) {
 		for _, gap := range s.gaps() {
 			assert.Less(s.t, gap.To.Sub(gap.From), 10*time.Minute)
 		}
-		skew, _ := s.source.streams[0].stream.clock.Skew()
-		assert.Zero(s.t, skew)
+		assert.Equal(s.t, map[string]float64{"": 0}, s.metric(metricClockSkew))
 		s.traffic(time.Minute, 10*time.Second)
 		s.keepsThePromise(0)
 	})

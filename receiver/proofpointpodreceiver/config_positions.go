@@ -8,11 +8,11 @@ import (
 
 	"go.opentelemetry.io/collector/config/configopaque"
 	"go.opentelemetry.io/collector/confmap"
+
+	"github.com/proofpointpod/otelcol/internal/servicetime"
 )
 
 const (
-	// archiveReach is how far back the archive of the PoD Log Service goes.
-	archiveReach = 30 * 24 * time.Hour
 	// defaultMaxPause is that of backfill.max_pause, unless half of backfill.server_memory is less.
 	defaultMaxPause = 10 * time.Minute
 	// minDedupEntries is the least that dedup.max_entries can be: identities are forgotten so many at a time.
@@ -82,7 +82,7 @@ func (l lookback) at(now time.Time) (time.Time, error) {
 		switch {
 		case ago < time.Millisecond:
 			return time.Time{}, errors.New("must be at least 1ms; write how far back to go, such as 24h")
-		case ago > archiveReach:
+		case ago > servicetime.ArchiveReach:
 			return time.Time{}, errors.New("must be at most 720h: the archive reaches 30 days back")
 		}
 		return now.Add(-ago), nil
