@@ -227,7 +227,7 @@ func (in *intake) refuseRest() int {
 	for !in.archive && in.splitter.More() {
 		portion = in.splitter.Next(portion[:0], record.Portion{Records: restRecords, Bytes: math.MaxInt})
 		missing := in.sift(portion)
-		in.position.Refused(seen(nil, missing), in.clock.now())
+		in.position.Refused(seen(nil, missing), in.clock.Now())
 		count += len(missing)
 	}
 	return count
