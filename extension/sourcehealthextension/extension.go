@@ -13,10 +13,10 @@ import (
 	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.opentelemetry.io/collector/extension"
 	"go.opentelemetry.io/collector/extension/extensioncapabilities"
-	"go.opentelemetry.io/collector/extension/xextension/storage"
 	"go.uber.org/zap"
 
 	"github.com/proofpointpod/otelcol/internal/sourcehealth"
+	"github.com/proofpointpod/otelcol/internal/storageclient"
 )
 
 // shutdownWait is how long answers under way have to end, and after them the storage.
@@ -83,7 +83,7 @@ func (e *sourceHealth) Dependencies() []component.ID {
 // Start reads the history and serves the page. An error means that the configuration names something that is not there,
 // or an address that is taken.
 func (e *sourceHealth) Start(ctx context.Context, host component.Host) error {
-	open, err := e.newStorage(host)
+	open, err := e.storageOpener(host)
 	if err != nil {
 		return err
 	}
@@ -146,27 +146,9 @@ func (e *sourceHealth) address(listener net.Listener) string {
 	return scheme + listener.Addr().String()
 }
 
-// newStorage returns how the storage client is opened, nil if no storage is configured.
-func (e *sourceHealth) newStorage(host component.Host) (func(context.Context) (storage.Client, error), error) {
-	if e.config.Storage == nil {
-		return nil, nil
-	}
-	found, ok := host.GetExtensions()[*e.config.Storage]
-	if !ok {
-		return nil, fmt.Errorf("storage: there is no extension %q in service.extensions; list it there, or write the ID of one that is", e.config.Storage)
-	}
-	stores, ok := found.(storage.Extension)
-	if !ok {
-		return nil, fmt.Errorf("storage: the extension %q does not store; one that does is file_storage", e.config.Storage)
-	}
-	return func(ctx context.Context) (storage.Client, error) {
-		client, err := stores.GetClient(ctx, component.KindExtension, e.settings.ID, "")
-		if err != nil {
-			return nil, fmt.Errorf("open the storage %q (a timeout means that another process has its folder open: "+
-				"give each collector a folder of its own, such as POD_DATA_DIR): %w", e.config.Storage, err)
-		}
-		return client, nil
-	}, nil
+// storageOpener returns the opener of the storage client; nil if no storage is configured.
+func (e *sourceHealth) storageOpener(host component.Host) (storageclient.Opener, error) {
+	return storageclient.NewOpener(host, e.config.Storage, storageclient.User{Kind: component.KindExtension, ID: e.settings.ID})
 }
 
 // Shutdown ends the streams of events and the answers under way, and saves the history. It takes no longer than 2 seconds,

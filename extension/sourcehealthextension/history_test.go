@@ -397,7 +397,7 @@ func TestStart_doesNotWaitForStorageThatHangs(t *testing.T) {
 func keeperOf(t *testing.T, stored *memoryStorage) (*keeper, *history) {
 	t.Helper()
 	e := newSourceHealth(settingsOf(t), &Config{Storage: &storageID, History: HistoryConfig{MaxEvents: 10}})
-	open, err := e.newStorage(host{stored})
+	open, err := e.storageOpener(host{stored})
 	require.NoError(t, err)
 	return newKeeper(open, e.history, e.settings.Logger), e.history
 }

@@ -23,6 +23,6 @@ func TestExtension_linksNoWebSocket(t *testing.T) {
 		}
 	}
 	assert.ElementsMatch(t, []string{
-		"internal/sourcehealth", "extension/sourcehealthextension", "extension/sourcehealthextension/internal/metadata",
+		"internal/sourcehealth", "internal/storageclient", "extension/sourcehealthextension", "extension/sourcehealthextension/internal/metadata",
 	}, ours)
 }

@@ -7,6 +7,8 @@ import (
 
 	"go.opentelemetry.io/collector/extension/xextension/storage"
 	"go.uber.org/zap"
+
+	"github.com/proofpointpod/otelcol/internal/storageclient"
 )
 
 const (
@@ -23,7 +25,7 @@ const (
 // keeper keeps the history in storage. It writes only the events that have changed, one key each. Storage that fails, or hangs, costs history after a restart, nothing else: it is
 // logged once, and tried again. All of it belongs to the goroutine of run.
 type keeper struct {
-	open    func(context.Context) (storage.Client, error)
+	open    storageclient.Opener
 	history *history
 	logger  *zap.Logger
 	began   chan struct{} // closed when the first keep has ended
@@ -37,7 +39,7 @@ type keeper struct {
 	retryAt time.Time
 }
 
-func newKeeper(open func(context.Context) (storage.Client, error), h *history, logger *zap.Logger) *keeper {
+func newKeeper(open storageclient.Opener, h *history, logger *zap.Logger) *keeper {
 	return &keeper{open: open, history: h, logger: logger, began: make(chan struct{})}
 }
 

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/component"
-	"go.opentelemetry.io/collector/extension/xextension/storage"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.uber.org/zap"
 
@@ -16,6 +15,7 @@ import (
 	"github.com/proofpointpod/otelcol/internal/record"
 	"github.com/proofpointpod/otelcol/internal/servicetime"
 	"github.com/proofpointpod/otelcol/internal/status"
+	"github.com/proofpointpod/otelcol/internal/storageclient"
 	"github.com/proofpointpod/otelcol/receiver/proofpointpodreceiver/internal/metadata"
 	"github.com/proofpointpod/otelcol/receiver/proofpointpodreceiver/internal/retry"
 )
@@ -37,7 +37,7 @@ type streamSettings struct {
 type streamParts struct {
 	stream *stream
 	filler *filler // nil: none beside the stream
-	keeper *keeper
+	keeper *positionstore.Keeper
 
 	collecting sync.WaitGroup // stream and filler
 	keeping    sync.WaitGroup
@@ -47,7 +47,9 @@ type streamParts struct {
 // newStream makes the stream of an event type, with all that belongs to it. Nothing runs yet.
 func newStream(set *streamSettings, t podlog.EventType, host component.Host) (*streamParts, error) {
 	config := set.source.config
-	open, err := newStorage(config, host, set.source.settings.ID, string(t))
+	open, err := storageclient.NewOpener(host, config.Storage, storageclient.User{
+		Kind: component.KindReceiver, ID: set.source.settings.ID, Name: string(t),
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -165,23 +167,22 @@ func (a *assembly) delivery(outage *retry.Outage, isBackground bool) *delivery {
 	}
 }
 
-// keeper makes the keeper. found is told of a gap that comes to light when storage answers late.
-func (a *assembly) keeper(open func(context.Context) (storage.Client, error), found func(position.Opened)) *keeper {
-	return &keeper{
-		position: a.position,
-		owner: positionstore.Owner{
+// keeper makes the keeper. reportGap reports a gap that opens because the storage answered late.
+func (a *assembly) keeper(open storageclient.Opener, reportGap func(position.Opened)) *positionstore.Keeper {
+	return positionstore.NewKeeper(positionstore.Settings{
+		Position: a.position,
+		Owner: positionstore.Owner{
 			Cluster: a.config.ClusterID, Stream: string(a.eventType), FormerIDs: a.eventType == podlog.Maillog,
 		},
-		open:    open,
-		health:  a.health,
-		metrics: a.metrics,
-		logger:  a.logger,
-		clock:   a.clock,
-		flow:    a.flow,
-		found:   found,
-		tried:   make(chan struct{}),
-		outage:  retry.NewOutage(retry.Storage()),
-	}
+		Open:         open,
+		Status:       a.health,
+		CountFailure: func() { a.metrics.saveFailures(1) },
+		Outage:       retry.NewOutage(retry.Storage()),
+		Logger:       a.logger,
+		Clock:        a.clock,
+		Flow:         a.flow.now,
+		ReportGap:    reportGap,
+	})
 }
 
 // fillerBeside makes a filler that reads the archive with the second token, beside the stream.
@@ -223,7 +224,7 @@ func (a *assembly) filler(c *credentials, in *intake) *filler {
 func (p *streamParts) keep() {
 	var ctx context.Context
 	ctx, p.stopKeeper = context.WithCancel(context.Background())
-	p.keeping.Go(func() { p.keeper.run(ctx) })
+	p.keeping.Go(func() { p.keeper.Run(ctx) })
 }
 
 // start starts the stream.
@@ -248,7 +249,7 @@ func (p *streamParts) save(ctx context.Context, orderly bool) {
 	go func() {
 		defer close(saved)
 		p.keeping.Wait()
-		p.keeper.close(ctx, orderly)
+		p.keeper.Close(ctx, orderly)
 	}()
 	select {
 	case <-saved:

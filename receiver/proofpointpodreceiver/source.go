@@ -22,6 +22,8 @@ import (
 const (
 	// shutdownWait is how long the streams have to end in order if Shutdown's context has no deadline.
 	shutdownWait = 10 * time.Second
+	// firstKeepWait is how long Start waits for the positions of all streams to be read.
+	firstKeepWait = 2 * time.Second
 	// saveWait is how long the positions have to be saved after that. Within a context's deadline, it is a twentieth of
 	// the time there is, if that is less.
 	saveWait = time.Second
@@ -149,7 +151,7 @@ func (s *source) readPositions(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, firstKeepWait)
 	defer cancel()
 	for _, parts := range s.streams {
-		parts.keeper.awaitRead(ctx)
+		parts.keeper.AwaitRead(ctx)
 	}
 }
 
