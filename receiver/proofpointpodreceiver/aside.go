@@ -57,7 +57,9 @@ func (d *delivery) keepAside(suspects []refusedRecord, owner recordOwner) {
 			record: s.record, owner: owner, refusals: 1, refusal: s.refusal, acceptances: s.acceptances,
 		})
 	}
-	d.aside.retryAt = time.Now().Add(asideWait)
+	if d.aside.retryAt.IsZero() { // else what comes would put off those before it again and again
+		d.aside.retryAt = time.Now().Add(asideWait)
+	}
 }
 
 // makeRoomAside waits, if too many records are set aside, until some are accepted or rejected.

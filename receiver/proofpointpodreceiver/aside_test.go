@@ -2,7 +2,9 @@ package proofpointpodreceiver
 
 import (
 	"context"
+	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -138,5 +140,57 @@ func TestAside_streamGivesUpWhileABatchWaits(t *testing.T) {
 		s.start()
 		s.fills(9)
 		s.keepsThePromise(0)
+	})
+}
+
+// The pipeline refuses most records of a batch, but not all: one that it accepts is found, however many records there are.
+func TestAside_findsARecordThatIsAccepted(t *testing.T) {
+	for _, records := range []int{100, 617, 1000} {
+		t.Run(strconv.Itoa(records), func(t *testing.T) {
+			play(t, podsim.Options{}, func(s *scenario) {
+				ofMission(s)
+				s.config.Batch.Timeout = time.Second
+				s.service.Generate(podlog.Message, records)
+				var poison []string
+				for i := range records {
+					if i < 30 || i%10 != 3 {
+						poison = append(poison, bodyOf(s, i))
+					}
+				}
+				s.sink.answers(refuseForGood(poison...))
+			}, func(s *scenario) {
+				s.elapse(80 * time.Minute)
+				assert.NotEmpty(t, s.sink.batches())
+			})
+		})
+	}
+}
+
+// Records that the pipeline refuses come faster than those that are set aside are due.
+func TestAside_rejectsWhileOthersAreSetAside(t *testing.T) {
+	for name, apart := range map[string]time.Duration{"in one batch": 0, "in a batch of their own": 250 * time.Millisecond} {
+		t.Run(name, func(t *testing.T) { rejectsWhileOthersAreSetAside(t, apart) })
+	}
+}
+
+func rejectsWhileOthersAreSetAside(t *testing.T, apart time.Duration) {
+	t.Helper()
+	play(t, podsim.Options{}, nil, func(s *scenario) {
+		s.state("Collecting")
+		s.sink.answers(func(_ context.Context, logs plog.Logs) error {
+			for _, body := range bodiesOf(logs) {
+				if strings.Contains(body, `"x":"poison"`) {
+					return errForGood
+				}
+			}
+			return nil
+		})
+		for i := range 80 {
+			s.service.Push(podlog.Message, fmt.Appendf(nil, `{"guid":"p%d","x":"poison"}`, i))
+			s.elapse(apart)
+			s.service.Push(podlog.Message, fmt.Appendf(nil, `{"guid":"%d"}`, i))
+			s.elapse(500*time.Millisecond - apart)
+		}
+		assert.Greater(t, s.metric(metricRefused)["event_type=message"], 60.)
 	})
 }

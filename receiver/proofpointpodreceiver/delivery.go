@@ -137,7 +137,9 @@ func (d *delivery) deliverAll(records []record.Record, owner recordOwner) (undel
 			return undelivered{records: records}, err
 		}
 		if len(records) == 0 {
-			d.aside.retryAt = time.Now().Add(wait)
+			if !d.isAnyProven() { // those do not wait for the pipeline
+				d.aside.retryAt = time.Now().Add(wait)
+			}
 			return undelivered{}, nil
 		}
 		if err := d.pause(wait); err != nil {
@@ -168,6 +170,10 @@ type round struct {
 	left undelivered
 }
 
+// probeStep is how far apart the records are that are offered in successive rounds. It is a prime, so that the probes of a
+// batch get to each record, whatever their number.
+const probeStep = 1618033
+
 // offerHalved offers records, and the halves of what is refused for good. It goes on until each record is accepted or
 // was refused by itself, or the pipeline seems to refuse everything. After a round in which it did, one record is offered
 // first, another in each round: a far end that refuses everything is asked once for each wait.
@@ -176,7 +182,7 @@ func (d *delivery) offerHalved(records []record.Record, owner recordOwner) (roun
 	parts := [][]record.Record{records}
 	if n := len(records); d.fruitless > 0 && n > 1 {
 		owner.setAside(records) // not in order: a record that is accepted moves the safe time past those before it
-		probe := d.fruitless * 5 * n / 8 % n
+		probe := d.fruitless * probeStep % n
 		parts = [][]record.Record{records[probe+1:], records[:probe]}
 		if err := d.offerPart(&r, records[probe:probe+1], &parts, owner); err != nil {
 			return r, err
