@@ -118,6 +118,14 @@ func (p *Position) Claim(r Seen) bool {
 	return !p.index.has(r) && p.claimed.add(r.ID)
 }
 
+// IsUnderWay says whether a record is claimed, and would leave no trace in storage. One that is set aside would.
+func (p *Position) IsUnderWay(id uint64) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_, isAside := p.aside[id]
+	return !isAside && p.claimed.has(id)
+}
+
 // Missed says whether a record from the archive can be one that was missed; Claim says whether it is new. Where identities
 // from so far back are forgotten, only its `ts` can tell: it has to lie in an open gap.
 func (p *Position) Missed(ts time.Time) bool {

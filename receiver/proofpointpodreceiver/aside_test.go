@@ -194,3 +194,27 @@ func rejectsWhileOthersAreSetAside(t *testing.T, apart time.Duration) {
 		assert.Greater(t, s.metric(metricRefused)["event_type=message"], 60.)
 	})
 }
+
+// Records that came live wait for the pipeline while the second token reads their hours from the archive: the gap stays open
+// until they are accepted.
+func TestFill_gapStaysOpenWhileItsRecordsWaitForThePipeline(t *testing.T) {
+	tenant(t, podsim.Options{}, func(s *scenario) {
+		withSecondToken(s)
+		ofMission(s)
+		s.config.Backfill.Margin = time.Minute
+		s.config.RetryOnFailure.MaxElapsedTime = 0
+	}, func(s *scenario) {
+		s.traffic(10*time.Minute, 10*time.Second)
+		s.elapse(10 * time.Minute)
+		over := s.outage()
+		s.traffic(50*time.Minute, time.Minute) // the service keeps them
+		s.sink.answers(refuse)
+		over()
+		s.elapse(5 * time.Hour)
+		s.kill()
+		s.sink.answers(nil)
+		s.start()
+		s.fills(12)
+		s.keepsThePromise(0)
+	})
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -36,6 +37,8 @@ const (
 	soonAgain = 6
 	// longestLag is for how long an hour that is due is read again because of that.
 	longestLag = 24 * time.Hour
+	// underWayWait is how long an hour is left alone of which records wait for the pipeline.
+	underWayWait = 5 * time.Minute
 )
 
 // filler reads the windows of a stream's gaps from the archive. With a second token it has a goroutine of its own,
@@ -286,7 +289,8 @@ func (f *filler) limit(w position.Window) time.Duration {
 // finished notes how a window's reading ended, and says whether the window is done.
 func (f *filler) finished(w position.Window, limit time.Duration, ended error) bool {
 	orderly := podlog.AsError(ended).EndedInOrder()
-	cutOff := f.cutOff || f.stop.Err() != nil || errors.Is(ended, errNotAsked) || f.mustBeCutOff(w, orderly)
+	waits := slices.ContainsFunc(f.intake.waiting, f.position.IsUnderWay)
+	cutOff := f.cutOff || waits || f.stop.Err() != nil || errors.Is(ended, errNotAsked) || f.mustBeCutOff(w, orderly)
 	done, lags, closed := f.position.WindowRead(w, position.Read{
 		Complete: orderly && !cutOff,
 		CutOff:   cutOff,
@@ -313,6 +317,10 @@ func (f *filler) finished(w position.Window, limit time.Duration, ended error) b
 	case errors.Is(ended, errHeldTooLong):
 		// More time would not help. The delivery has told of the pipeline.
 		f.wait(0)
+		return false
+	case waits:
+		// A gap that closed now would not be there for the next process, should this one be killed.
+		f.retryAt = time.Now().Add(underWayWait)
 		return false
 	case f.cutOff:
 		f.extend(w, limit)

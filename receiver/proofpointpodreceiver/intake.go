@@ -45,6 +45,8 @@ type tally struct {
 	// newest is the latest `ts` of those of the archive. newer of them are newer than what it was asked for.
 	newest time.Time
 	newer  int
+	// waiting are the records of the archive that another batch held unaccepted when they came.
+	waiting []uint64
 }
 
 // take takes a frame that was read at a time, and delivers the batch whenever that is full. It splits the frame as far as
@@ -117,7 +119,7 @@ func (in *intake) sift(records []record.Record) []record.Record {
 	kept := 0
 	for i := range records {
 		r := &records[i]
-		if in.archive && !in.position.Missed(r.ServiceTime()) || !in.position.Claim(seenOf(r)) {
+		if !in.claim(r) {
 			continue
 		}
 		if kept < i {
@@ -130,6 +132,19 @@ func (in *intake) sift(records []record.Record) []record.Record {
 		clear(records[kept:])
 	}
 	return records[:kept]
+}
+
+// claim claims a record, and returns false if it was delivered before or is on its way.
+func (in *intake) claim(r *record.Record) bool {
+	switch {
+	case in.archive && !in.position.Missed(r.ServiceTime()):
+		return false
+	case in.position.Claim(seenOf(r)):
+		return true
+	case in.archive && in.position.IsUnderWay(r.ID):
+		in.waiting = append(in.waiting, r.ID)
+	}
+	return false
 }
 
 // flush delivers all that waits. It returns when that is accepted or rejected. If it fails, the records are accounted
