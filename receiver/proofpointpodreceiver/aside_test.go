@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -65,7 +66,7 @@ func TestAside_killWhileABatchIsHalved(t *testing.T) {
 func TestAside_acceptedLateArrivesOnce(t *testing.T) {
 	tenant(t, podsim.Options{ArchiveStays: true}, nil, func(s *scenario) {
 		release := make(chan struct{})
-		offered := 0
+		var offered atomic.Int32
 		s.sink.answers(func(_ context.Context, logs plog.Logs) error {
 			bodies := bodiesOf(logs)
 			if len(s.service.Produced(podlog.Message)) <= 30 || !slices.Contains(bodies, bodyOf(s, 30)) {
@@ -74,14 +75,14 @@ func TestAside_acceptedLateArrivesOnce(t *testing.T) {
 			if len(bodies) > 1 {
 				return errForGood
 			}
-			if offered++; offered == 1 {
+			if offered.Add(1) == 1 {
 				return errForGood
 			}
 			<-release
 			return nil
 		})
 		s.away(3)
-		s.until("the record to be held", func() bool { return offered == 2 })
+		s.until("the record to be held", func() bool { return offered.Load() == 2 })
 		require.True(t, strings.HasSuffix(s.kinds(), "A"), "the live session is paused")
 		s.elapse(20 * time.Minute)
 		require.True(t, strings.HasSuffix(s.kinds(), "L"), "the live session goes on")
