@@ -15,7 +15,7 @@ const (
 	asideWait = time.Second
 	// refusalsToReject is how often a record has to be refused by itself before it is rejected: a far end that answers an
 	// error for a moment does so more than once.
-	refusalsToReject = 3
+	refusalsToReject = 5
 	// maxAside is how many records can be set aside. More than that hold the next batch.
 	maxAside = 100
 	// fruitlessAside is how many records that are set aside are offered in vain while nothing is accepted: the others would
