@@ -136,7 +136,7 @@ func sourceOf(view componentView, attributes pcommon.Map) *sourcehealth.Report {
 		if of.Type() != pcommon.ValueTypeMap {
 			continue
 		}
-		stream := sourcehealth.StreamReport{EventType: eventType, State: sourcehealth.State(text(of.Map(), "state")), Since: view.Since}
+		stream := sourcehealth.StreamReport{EventType: sourcehealth.EventType(eventType), State: sourcehealth.State(text(of.Map(), "state")), Since: view.Since}
 		if message := text(of.Map(), "error"); message != "" {
 			stream.Errors = []string{message}
 		}

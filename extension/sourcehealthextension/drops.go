@@ -110,8 +110,8 @@ func (w *dropWatcher) observe(counts map[string]exporterCounts, now time.Time) {
 // dropEvent is the event of an exporter that has begun to drop records.
 func dropEvent(exporter string, now time.Time) sourcehealth.Event {
 	return sourcehealth.Event{
-		EventID: rand.Text(), EventTime: now.UTC(), EventType: "Health-Change", EventName: "FirstPartyGenericError",
-		SeverityLevel: sourcehealth.SeverityError, Status: sourcehealth.UnHealthy, Subsystem: "Collection",
+		EventID: rand.Text(), EventTime: now.UTC(), EventType: sourcehealth.HealthChange, EventName: sourcehealth.FirstPartyGeneric.HealthEvent(),
+		SeverityLevel: sourcehealth.SeverityError, Status: sourcehealth.UnHealthy, Subsystem: sourcehealth.Subsystem,
 		ResourceIdentity: sourcehealth.ResourceIdentity{ID: exporter, Name: exporter, Type: exporterResource},
 		Details: sourcehealth.Details{
 			TrackerID: exporter + "/dropped", Error: "exporter_drops",

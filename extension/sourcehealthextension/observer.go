@@ -72,7 +72,10 @@ type observer struct {
 	seen    *sourcesView // what was seen last
 }
 
-type meterKey struct{ source, eventType string }
+type meterKey struct {
+	source    string
+	eventType sourcehealth.EventType
+}
 
 func newObserver(r *registry, c *components, h *history, build component.BuildInfo) *observer {
 	return &observer{

@@ -10,6 +10,7 @@ import (
 
 	"github.com/proofpointpod/otelcol/internal/position"
 	"github.com/proofpointpod/otelcol/internal/servicetime"
+	"github.com/proofpointpod/otelcol/internal/sourcehealth"
 	"github.com/proofpointpod/otelcol/internal/status"
 	"github.com/proofpointpod/otelcol/internal/storageclient"
 )
@@ -199,7 +200,7 @@ func (k *Keeper) reportResult(err error) {
 	if err == nil {
 		if k.Outage.Attempts() > 0 {
 			k.Outage.End()
-			k.Status.Clear(status.StorageTrouble)
+			k.Status.ClearDegraded(sourcehealth.Storage)
 			k.Logger.Info("the storage works again")
 		}
 		return
@@ -209,7 +210,7 @@ func (k *Keeper) reportResult(err error) {
 	wait, _ := k.Outage.Fail(now, 0)
 	k.retryAt = now.Add(wait)
 	fault := status.StorageFails(err)
-	k.Status.Trouble(status.StorageTrouble, fault)
+	k.Status.SetDegraded(fault)
 	if k.Outage.Attempts() > 1 {
 		return
 	}

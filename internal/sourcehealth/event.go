@@ -42,7 +42,7 @@ type Details struct {
 	ErrorCode string `json:"errorCode,omitempty"` // the HTTP status, if there is one
 	ErrorInfo string `json:"errorInfo"`           // what happened, and what to do
 	// EventType is the PoD event type of the stream: message, maillog, audit; empty: the event is of the whole source.
-	EventType string `json:"eventType"`
+	EventType EventType `json:"eventType"`
 	// Since is when it began (RFC 3339), in an event that resolves, and in one that takes the place of another one of its
 	// tracker: the same is still wrong, but for another reason, or more severe. BeganWith is what happened first, where
 	// that was something else.

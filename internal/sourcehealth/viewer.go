@@ -41,7 +41,7 @@ type Report struct {
 // StreamReport is how one stream is at one moment. Times are those of this machine's clock, but for those of gaps and the
 // token, which are the service's. Counts begin with the collector's start, or reload.
 type StreamReport struct {
-	EventType string    `json:"eventType"` // message, maillog, audit
+	EventType EventType `json:"eventType"`
 	State     State     `json:"state"`
 	Since     time.Time `json:"since"` // when it came to State
 	// LastRecord is when the newest record was read, LastSignOfLife when the newest byte of any kind was. Nil: none yet.

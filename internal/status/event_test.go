@@ -33,16 +33,16 @@ func subscribe(t *testing.T, types []podlog.EventType, story func(*subscriber)) 
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		s := &subscriber{Source: status.NewSource(types, func(*componentstatus.Event) {}), t: t}
-		s.Describe(status.Identity{ID: "proofpointpod/eu", Name: "Europe"})
+		s.SetIdentity(status.Identity{ID: "proofpointpod/eu", Name: "Europe"})
 		s.Subscribe(func(event sourcehealth.Event) {
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			s.list = append(s.list, event)
 		})
-		s.Started()
-		s.Initialized()
+		s.SetStarted()
+		s.ReportInitialized()
 		story(s)
-		s.Stopping()
+		s.Stop()
 		<-s.Done()
 	})
 }
@@ -81,7 +81,7 @@ func (s *subscriber) elapse(d time.Duration) {
 func collecting(s *subscriber) *status.Stream {
 	s.t.Helper()
 	stream := s.Stream(podlog.Message)
-	stream.Is(sourcehealth.Collecting)
+	stream.SetState(sourcehealth.Collecting)
 	s.takes("proofpointpod/eu/message/collection Healthy Info Collecting ")
 	return stream
 }
@@ -90,7 +90,7 @@ func TestEvent_saysWhatSumosSay(t *testing.T) {
 	subscribe(t, message(), func(s *subscriber) {
 		began := time.Now().UTC()
 		s.elapse(time.Minute)
-		s.Stream(podlog.Message).Quit(refused(), 1)
+		s.Stream(podlog.Message).SetStopped(refused(), 1)
 		event := s.takes("proofpointpod/eu/message/collection UnHealthy Error ThirdPartyConfigError status_401")[0]
 
 		assert.NotEmpty(t, event.EventID)
@@ -120,9 +120,9 @@ func TestEvent_saysWhatSumosSay(t *testing.T) {
 func TestEvent_firstCollectingIsToldOnce(t *testing.T) {
 	subscribe(t, both(), func(s *subscriber) {
 		for _, stream := range []podlog.EventType{podlog.Message, podlog.Maillog} {
-			s.Stream(stream).Is(sourcehealth.Authenticated)
-			s.Stream(stream).Is(sourcehealth.Collecting)
-			s.Stream(stream).Is(sourcehealth.Collecting)
+			s.Stream(stream).SetState(sourcehealth.Authenticated)
+			s.Stream(stream).SetState(sourcehealth.Collecting)
+			s.Stream(stream).SetState(sourcehealth.Collecting)
 		}
 		s.takes(
 			"proofpointpod/eu/message/collection Healthy Info Collecting ",
@@ -134,25 +134,25 @@ func TestEvent_firstCollectingIsToldOnce(t *testing.T) {
 func TestEvent_anOutageOpensAndIsResolved(t *testing.T) {
 	subscribe(t, message(), func(s *subscriber) {
 		stream := collecting(s)
-		stream.Failing(dropped(), 1, time.Now().Add(90*time.Minute))
+		stream.SetRetrying(dropped(), 1, time.Now().Add(90*time.Minute))
 		opened := s.takes("proofpointpod/eu/message/collection UnHealthy Warning ThirdPartyGenericError dropped")[0]
 		assert.Equal(t, "the connection ended"+retried, opened.Details.ErrorInfo)
 		s.elapse(time.Minute)
-		stream.Failing(dropped(), 2, time.Time{})
+		stream.SetRetrying(dropped(), 2, time.Time{})
 		last := time.Now().UTC()
 		s.elapse(time.Minute)
 
 		report := s.Report().Streams[0]
 		assert.Equal(t, map[string]sourcehealth.RepeatReport{opened.EventID: {Count: 2, LastTime: last}}, report.Repeats)
 
-		stream.Is(sourcehealth.Collecting)
+		stream.SetState(sourcehealth.Collecting)
 		s.elapse(time.Hour)
 		s.takes() // the session may end at once
 
-		stream.ServiceWell()
+		stream.EndServiceOutage()
 		s.elapse(9 * time.Second)
 		s.takes()
-		stream.ServiceWell()
+		stream.EndServiceOutage()
 		s.elapse(time.Second)
 		resolved := s.takes("proofpointpod/eu/message/collection Healthy Warning ThirdPartyGenericError dropped")[0]
 		assert.NotEqual(t, opened.EventID, resolved.EventID)
@@ -162,7 +162,7 @@ func TestEvent_anOutageOpensAndIsResolved(t *testing.T) {
 		assert.Equal(t, last.Format(time.RFC3339), resolved.Details.LastTime)
 		assert.Empty(t, s.Report().Streams[0].Repeats)
 
-		stream.Failing(dropped(), 1, time.Time{})
+		stream.SetRetrying(dropped(), 1, time.Time{})
 		again := s.takes("proofpointpod/eu/message/collection UnHealthy Warning ThirdPartyGenericError dropped")[0]
 		assert.NotEqual(t, opened.EventID, again.EventID)
 	})
@@ -173,10 +173,10 @@ func TestEvent_flappingIsOneEvent(t *testing.T) {
 	subscribe(t, message(), func(s *subscriber) {
 		stream := collecting(s)
 		for range 1000 {
-			stream.Failing(dropped(), 1, time.Time{})
+			stream.SetRetrying(dropped(), 1, time.Time{})
 			s.elapse(time.Second)
-			stream.Is(sourcehealth.Collecting)
-			stream.ServiceWell()
+			stream.SetState(sourcehealth.Collecting)
+			stream.EndServiceOutage()
 			s.elapse(8 * time.Second)
 		}
 		s.elapse(2 * time.Second)
@@ -195,9 +195,9 @@ func TestEvent_flappingThatIsSlowIsNoStormOfEvents(t *testing.T) {
 			subscribe(t, message(), func(s *subscriber) {
 				stream := collecting(s)
 				fails := func() {
-					stream.Failing(dropped(), 1, time.Time{})
-					stream.Is(sourcehealth.Collecting)
-					stream.ServiceWell()
+					stream.SetRetrying(dropped(), 1, time.Time{})
+					stream.SetState(sourcehealth.Collecting)
+					stream.EndServiceOutage()
 				}
 				for began := time.Now(); time.Since(began) < 6*time.Hour; s.elapse(lives) {
 					fails()
@@ -222,7 +222,7 @@ func TestEvent_flappingThatIsSlowIsNoStormOfEvents(t *testing.T) {
 }
 
 func conflict() sourcehealth.Fault {
-	return sourcehealth.Fault{Type: sourcehealth.ThirdPartyGeneric, Label: "status_409", Status: 409, Message: "another session"}
+	return sourcehealth.Fault{Type: sourcehealth.ThirdPartyGeneric, Subject: sourcehealth.Collection, Severity: sourcehealth.SeverityWarning, Label: "status_409", Status: 409, Message: "another session"}
 }
 
 // An outage is one open event, whatever is wrong with the attempts: the drop, and the answer to what follows.
@@ -230,29 +230,29 @@ func TestEvent_anOutageIsOneOpenEventThatSaysWhatIsWrongNow(t *testing.T) {
 	subscribe(t, message(), func(s *subscriber) {
 		stream := collecting(s)
 		began := time.Now().UTC().Format(time.RFC3339)
-		stream.Failing(dropped(), 1, time.Time{})
+		stream.SetRetrying(dropped(), 1, time.Time{})
 		first := s.takes("proofpointpod/eu/message/collection UnHealthy Warning ThirdPartyGenericError dropped")[0]
 		assert.Empty(t, first.Details.Since)
 		assert.Empty(t, first.Details.BeganWith)
 
 		s.elapse(time.Second)
-		stream.Failing(conflict(), 2, time.Time{})
+		stream.SetRetrying(conflict(), 2, time.Time{})
 		second := s.takes("proofpointpod/eu/message/collection UnHealthy Warning ThirdPartyGenericError status_409")[0]
 		assert.Equal(t, "another session"+retriedForEver, second.Details.ErrorInfo, "what is wrong now, and what becomes of it")
 		assert.Equal(t, began, second.Details.Since)
 		assert.Equal(t, "the connection ended", second.Details.BeganWith)
 
 		for range 2 { // what was told before is no news
-			stream.Failing(dropped(), 3, time.Time{})
-			stream.Failing(conflict(), 4, time.Time{})
+			stream.SetRetrying(dropped(), 3, time.Time{})
+			stream.SetRetrying(conflict(), 4, time.Time{})
 		}
 		s.elapse(time.Minute)
-		stream.Failing(dropped(), 7, time.Time{})
+		stream.SetRetrying(dropped(), 7, time.Time{})
 		last := time.Now().UTC()
 		s.takes()
 		assert.Equal(t, map[string]sourcehealth.RepeatReport{second.EventID: {Count: 7, LastTime: last}}, s.Report().Streams[0].Repeats)
 
-		stream.ServiceWell()
+		stream.EndServiceOutage()
 		s.elapse(time.Minute)
 		resolved := s.takes("proofpointpod/eu/message/collection Healthy Warning ThirdPartyGenericError status_409")[0]
 		assert.Equal(t, "409", resolved.Details.ErrorCode)
@@ -267,11 +267,11 @@ func TestEvent_thatRetriesEndTakesThePlaceOfTheWarning(t *testing.T) {
 	subscribe(t, message(), func(s *subscriber) {
 		stream := collecting(s)
 		began := time.Now().UTC().Format(time.RFC3339)
-		stream.Failing(dropped(), 1, time.Time{})
+		stream.SetRetrying(dropped(), 1, time.Time{})
 		s.elapse(time.Minute)
-		stream.Failing(conflict(), 2, time.Time{})
+		stream.SetRetrying(conflict(), 2, time.Time{})
 		s.elapse(time.Minute)
-		stream.Quit(conflict(), 3)
+		stream.SetStopped(conflict(), 3)
 		quit := s.takes(
 			"proofpointpod/eu/message/collection UnHealthy Warning ThirdPartyGenericError dropped",
 			"proofpointpod/eu/message/collection UnHealthy Warning ThirdPartyGenericError status_409",
@@ -291,8 +291,8 @@ func TestEvent_anErrorAfterAWarningIsToldAgain(t *testing.T) {
 	subscribe(t, message(), func(s *subscriber) {
 		stream := collecting(s)
 		for range 2 {
-			stream.Failing(refused(), 1, time.Time{}) // another token comes, and
-			stream.Failing(dropped(), 1, time.Time{})
+			stream.SetRetrying(refused(), 1, time.Time{}) // another token comes, and
+			stream.SetRetrying(dropped(), 1, time.Time{})
 			s.takes(
 				"proofpointpod/eu/message/collection UnHealthy Error ThirdPartyConfigError status_401",
 				"proofpointpod/eu/message/collection UnHealthy Warning ThirdPartyGenericError dropped",
@@ -308,9 +308,9 @@ func TestEvent_theReasonsOfAnOutageAreBounded(t *testing.T) {
 		fault := dropped()
 		for code := range 200 {
 			fault.Label = fmt.Sprint("closed_", 4000+code)
-			stream.Failing(fault, 1+code, time.Time{})
+			stream.SetRetrying(fault, 1+code, time.Time{})
 		}
-		stream.Quit(fault, 201)
+		stream.SetStopped(fault, 201)
 		events := s.events()
 		assert.Len(t, events, 51)
 		assert.Contains(t, events[50], "UnHealthy Error")
@@ -322,8 +322,8 @@ func TestEvent_everyErrorIsOfTheCollection(t *testing.T) {
 	subscribe(t, message(), func(s *subscriber) {
 		stream := collecting(s)
 		fault := status.PipelineRefuses(errors.New("full"))
-		stream.Failing(fault, 1, time.Time{})
-		stream.Quit(fault, 2)
+		stream.SetRetrying(fault, 1, time.Time{})
+		stream.SetStopped(fault, 2)
 		s.takes(
 			"proofpointpod/eu/message/pipeline UnHealthy Warning FirstPartyGenericError pipeline_refuses",
 			"proofpointpod/eu/message/collection UnHealthy Error FirstPartyGenericError pipeline_refuses",
@@ -336,15 +336,15 @@ func TestEvent_everyErrorIsOfTheCollection(t *testing.T) {
 func TestEvent_waitingForAnotherTokenIsAnError(t *testing.T) {
 	subscribe(t, message(), func(s *subscriber) {
 		stream := s.Stream(podlog.Message)
-		stream.Failing(refused(), 1, time.Time{})
+		stream.SetRetrying(refused(), 1, time.Time{})
 		event := s.takes("proofpointpod/eu/message/collection UnHealthy Error ThirdPartyConfigError status_401")[0]
-		assert.Contains(t, event.Details.ErrorInfo, ". It goes on by itself when there is another token")
-		stream.Is(sourcehealth.Collecting)
-		stream.ServiceWell()
+		assert.Contains(t, event.Details.ErrorInfo, ". Collection continues when there is another token")
+		stream.SetState(sourcehealth.Collecting)
+		stream.EndServiceOutage()
 		s.elapse(time.Minute)
 		event = s.takes("proofpointpod/eu/message/collection Healthy Info Collecting status_401")[0]
 		assert.Contains(t, event.Details.ErrorInfo, "it was: the service refuses the token", "the first good news resolves, too")
-		stream.Is(sourcehealth.Collecting)
+		stream.SetState(sourcehealth.Collecting)
 		s.takes()
 	})
 }
@@ -352,39 +352,36 @@ func TestEvent_waitingForAnotherTokenIsAnError(t *testing.T) {
 func TestEvent_pipeline(t *testing.T) {
 	subscribe(t, message(), func(s *subscriber) {
 		stream := collecting(s)
-		stream.Failing(status.PipelineBlocks(30*time.Second), 1, time.Time{})
-		stream.ServiceWell() // the service has no part in it
+		stream.SetRetrying(status.PipelineBlocks(30*time.Second), 1, time.Time{})
+		stream.EndServiceOutage() // the service has no part in it
 		s.elapse(time.Minute)
 		s.takes("proofpointpod/eu/message/pipeline UnHealthy Warning FirstPartyGenericError pipeline_blocks")
-		stream.PipelineWell()
+		stream.EndPipelineOutage()
 		s.elapse(time.Minute)
 		s.takes("proofpointpod/eu/message/pipeline Healthy Warning FirstPartyGenericError pipeline_blocks")
 	})
 }
 
 func TestEvent_troubles(t *testing.T) {
-	for kind, fault := range map[status.Trouble]sourcehealth.Fault{
-		status.StorageTrouble:  diskFull(),
-		status.BackfillTrouble: status.SecondTokenNeeded("a"),
-	} {
-		t.Run(string(kind), func(t *testing.T) {
+	for _, fault := range []sourcehealth.Fault{diskFull(), status.SecondTokenNeeded("a")} {
+		t.Run(string(fault.Subject), func(t *testing.T) {
 			subscribe(t, message(), func(s *subscriber) {
 				stream := collecting(s)
-				tracker := "proofpointpod/eu/message/" + string(kind)
+				tracker := "proofpointpod/eu/message/" + string(fault.Subject)
 				name := fault.Type.HealthEvent()
-				stream.Trouble(kind, fault)
-				stream.Trouble(kind, fault)
+				stream.SetDegraded(fault)
+				stream.SetDegraded(fault)
 				s.takes(tracker + " UnHealthy Warning " + name + " " + fault.Label)
-				stream.Clear(kind)
+				stream.ClearDegraded(fault.Subject)
 				s.elapse(9 * time.Second)
-				stream.Trouble(kind, fault)
+				stream.SetDegraded(fault)
 				s.elapse(time.Minute)
 				s.takes()
-				stream.Clear(kind)
+				stream.ClearDegraded(fault.Subject)
 				s.elapse(10 * time.Second)
 				event := s.takes(tracker + " Healthy Warning " + name + " " + fault.Label)[0]
 				assert.Equal(t, "3", event.Details.Count)
-				stream.Clear(kind)
+				stream.ClearDegraded(fault.Subject)
 				s.elapse(time.Minute)
 				s.takes()
 			})
@@ -396,17 +393,17 @@ func TestEvent_gaps(t *testing.T) {
 	subscribe(t, message(), func(s *subscriber) {
 		stream := collecting(s)
 		from := time.Date(2026, 1, 12, 12, 10, 0, 0, time.UTC)
-		stream.Gaps(0, time.Time{}, true)
-		stream.Gaps(1, from, true)
-		stream.Gaps(2, from, true)
-		stream.Gaps(2, from, true)
+		stream.SetGaps(0, time.Time{}, true)
+		stream.SetGaps(1, from, true)
+		stream.SetGaps(2, from, true)
+		stream.SetGaps(2, from, true)
 		event := s.takes("proofpointpod/eu/message/gaps UnHealthy Warning ThirdPartyGenericError gaps_open")[0]
-		assert.Contains(t, event.Details.ErrorInfo, "gaps open: 1, the oldest from 2026-01-12T12:10:00Z. Nothing is to be done")
+		assert.Contains(t, event.Details.ErrorInfo, "gaps open: 1, the oldest from 2026-01-12T12:10:00Z; there is nothing to do")
 		assert.Equal(t, 2, s.Report().Streams[0].Repeats[event.EventID].Count)
-		stream.Gaps(1, from, true)
+		stream.SetGaps(1, from, true)
 		s.elapse(time.Minute)
 		s.takes()
-		stream.Gaps(0, time.Time{}, true)
+		stream.SetGaps(0, time.Time{}, true)
 		s.elapse(time.Minute)
 		s.takes("proofpointpod/eu/message/gaps Healthy Warning ThirdPartyGenericError gaps_open")
 	})
@@ -415,10 +412,10 @@ func TestEvent_gaps(t *testing.T) {
 // Who has switched the archive off is not told to wait for it.
 func TestEvent_gapsThatAreNotFilled(t *testing.T) {
 	subscribe(t, message(), func(s *subscriber) {
-		s.Stream(podlog.Message).Gaps(1, time.Now(), false)
+		s.Stream(podlog.Message).SetGaps(1, time.Now(), false)
 		event := s.takes("proofpointpod/eu/message/gaps UnHealthy Warning ThirdPartyGenericError gaps_open")[0]
 		assert.Contains(t, event.Details.ErrorInfo, "backfill.enabled is false")
-		assert.NotContains(t, event.Details.ErrorInfo, "Nothing is to be done")
+		assert.NotContains(t, event.Details.ErrorInfo, "there is nothing to do")
 	})
 }
 
@@ -428,13 +425,13 @@ func TestEvent_losses(t *testing.T) {
 		stream := collecting(s)
 		gone := func(hour int) sourcehealth.Fault {
 			from := time.Date(2026, 1, 12, hour, 0, 0, 0, time.UTC)
-			return status.Unrecoverable(from, from.Add(time.Hour))
+			return status.GapUnrecoverable(from, from.Add(time.Hour))
 		}
-		stream.Lost(gone(12))
-		stream.Lost(gone(14))
+		stream.ReportLoss(gone(12))
+		stream.ReportLoss(gone(14))
 		rejects := func(guid string) sourcehealth.Fault { return status.PipelineRejects(guid, errors.New("invalid")) }
-		stream.Lost(rejects("guid a"))
-		stream.Lost(rejects("guid b"))
+		stream.ReportLoss(rejects("guid a"))
+		stream.ReportLoss(rejects("guid b"))
 		s.takes(
 			"proofpointpod/eu/message/lost UnHealthy Warning ThirdPartyGenericError gap_unrecoverable",
 			"proofpointpod/eu/message/lost UnHealthy Warning ThirdPartyGenericError gap_unrecoverable",
@@ -451,14 +448,14 @@ func TestEvent_losses(t *testing.T) {
 func TestEvent_markedRecords(t *testing.T) {
 	subscribe(t, message(), func(s *subscriber) {
 		stream := collecting(s)
-		stream.Marked(status.RecordsCut(), 1)
+		stream.ReportMarked(status.RecordsTruncated(), 1)
 		event := s.takes("proofpointpod/eu/message/records UnHealthy Warning FirstPartyGenericError records_truncated")[0]
 		s.elapse(50 * time.Minute)
-		stream.Marked(status.RecordsCut(), 6)
+		stream.ReportMarked(status.RecordsTruncated(), 6)
 		assert.Equal(t, 7, s.Report().Streams[0].Repeats[event.EventID].Count)
-		assert.Equal(t, []string{status.RecordsCut().Message}, s.Report().Streams[0].Errors)
+		assert.Equal(t, []string{status.RecordsTruncated().Message}, s.Report().Streams[0].Errors)
 		s.elapse(59 * time.Minute)
-		stream.Marked(status.RecordsInvalid(), 2)
+		stream.ReportMarked(status.RecordsInvalid(), 2)
 		s.takes("proofpointpod/eu/message/records UnHealthy Warning ThirdPartyGenericError records_invalid_json")
 		s.elapse(time.Hour)
 		resolved := s.takes("proofpointpod/eu/message/records Healthy Warning ThirdPartyGenericError records_invalid_json")[0]
@@ -469,20 +466,20 @@ func TestEvent_markedRecords(t *testing.T) {
 
 func TestEvent_clock(t *testing.T) {
 	subscribe(t, both(), func(s *subscriber) {
-		s.Stream(podlog.Message).ClockIsBehind(time.Minute)
+		s.Stream(podlog.Message).SetClockBehind(time.Minute)
 		s.takes()
-		s.Stream(podlog.Message).ClockIsBehind(90 * time.Second)
-		s.Stream(podlog.Maillog).ClockIsBehind(91 * time.Second)
+		s.Stream(podlog.Message).SetClockBehind(90 * time.Second)
+		s.Stream(podlog.Maillog).SetClockBehind(91 * time.Second)
 		event := s.takes("proofpointpod/eu/clock UnHealthy Warning FirstPartyGenericError clock_differs")[0]
 		assert.Contains(t, event.Details.ErrorInfo, "1m30s behind the service's")
 		assert.Empty(t, event.Details.EventType, "it is of the source")
 		report := s.Report()
 		assert.Equal(t, []string{event.Details.ErrorInfo}, report.Errors)
 		assert.Equal(t, 2, report.Repeats[event.EventID].Count)
-		s.Stream(podlog.Maillog).ClockIsBehind(-2 * time.Second)
+		s.Stream(podlog.Maillog).SetClockBehind(-2 * time.Second)
 		s.elapse(time.Minute)
 		s.takes("proofpointpod/eu/clock Healthy Warning FirstPartyGenericError clock_differs")
-		s.Stream(podlog.Maillog).ClockIsBehind(-time.Hour)
+		s.Stream(podlog.Maillog).SetClockBehind(-time.Hour)
 		event = s.takes("proofpointpod/eu/clock UnHealthy Warning FirstPartyGenericError clock_differs")[0]
 		assert.Contains(t, event.Details.ErrorInfo, "1h0m0s ahead of the service's")
 	})
@@ -496,16 +493,16 @@ func TestEvent_aTokenExpires(t *testing.T) {
 	subscribe(t, message(), func(s *subscriber) {
 		const day = 24 * time.Hour
 		expires := time.Now().Add(20 * day).UTC()
-		s.TokenExpires(status.LiveToken, live(), expires)
-		s.TokenExpires(status.ArchiveToken, second(), time.Time{})
+		s.SetTokenExpiry(status.LiveToken, live(), expires)
+		s.SetTokenExpiry(status.ArchiveToken, second(), time.Time{})
 		s.elapse(6*day - time.Minute)
 		s.takes()
 		s.elapse(time.Hour)
 		event := s.takes("proofpointpod/eu/token UnHealthy Warning ThirdPartyConfigError token_expires_14d")[0]
-		assert.Contains(t, event.Details.ErrorInfo, "expires at "+expires.Format(time.RFC3339)+": make another")
+		assert.Contains(t, event.Details.ErrorInfo, "expires at "+expires.Format(time.RFC3339)+"; make another")
 		assert.Contains(t, event.Details.ErrorInfo, "the token in api_secret expires")
 		assert.Contains(t, event.Details.ErrorInfo, "restart the collector")
-		s.TokenExpires(status.LiveToken, live(), expires)
+		s.SetTokenExpiry(status.LiveToken, live(), expires)
 		s.elapse(7 * day)
 		since := event.EventTime.Format(time.RFC3339)
 		event = s.takes("proofpointpod/eu/token UnHealthy Warning ThirdPartyConfigError token_expires_7d")[0]
@@ -520,18 +517,18 @@ func TestEvent_aTokenExpires(t *testing.T) {
 		s.elapse(100 * day)
 		s.takes()
 
-		s.TokenExpires(status.LiveToken, live(), time.Now().Add(30*day))
+		s.SetTokenExpiry(status.LiveToken, live(), time.Now().Add(30*day))
 		event = s.takes("proofpointpod/eu/token Healthy Warning ThirdPartyConfigError token_expired")[0]
 		assert.Contains(t, event.Details.ErrorInfo, "there is another token")
-		s.TokenExpires(status.ArchiveToken, second(), time.Now().Add(time.Hour))
+		s.SetTokenExpiry(status.ArchiveToken, second(), time.Now().Add(time.Hour))
 		event = s.takes("proofpointpod/eu/archive_token UnHealthy Warning ThirdPartyConfigError token_expires_1d")[0]
 		assert.Contains(t, event.Details.ErrorInfo, "backfill.api_secret")
-		s.TokenExpires(status.ArchiveToken, second(), time.Now().Add(2*day))
+		s.SetTokenExpiry(status.ArchiveToken, second(), time.Now().Add(2*day))
 		s.takes(
 			"proofpointpod/eu/archive_token Healthy Warning ThirdPartyConfigError token_expires_1d",
 			"proofpointpod/eu/archive_token UnHealthy Warning ThirdPartyConfigError token_expires_7d",
 		)
-		s.TokenExpires(status.ArchiveToken, second(), time.Time{})
+		s.SetTokenExpiry(status.ArchiveToken, second(), time.Time{})
 		s.takes("proofpointpod/eu/archive_token Healthy Warning ThirdPartyConfigError token_expires_7d")
 	})
 }
@@ -539,10 +536,10 @@ func TestEvent_aTokenExpires(t *testing.T) {
 // Nobody needs to restart a collector that takes up the token by itself.
 func TestEvent_aTokenThatAnAuthenticatorGivesExpires(t *testing.T) {
 	subscribe(t, message(), func(s *subscriber) {
-		s.TokenExpires(status.LiveToken, status.FromExtension("bearertokenauth/pod"), time.Now().Add(time.Hour))
+		s.SetTokenExpiry(status.LiveToken, status.FromExtension("bearertokenauth/pod"), time.Now().Add(time.Hour))
 		event := s.takes("proofpointpod/eu/token UnHealthy Warning ThirdPartyConfigError token_expires_1d")[0]
 		assert.Contains(t, event.Details.ErrorInfo, "the token from the extension bearertokenauth/pod expires at")
-		assert.Contains(t, event.Details.ErrorInfo, "it is taken up by itself")
+		assert.Contains(t, event.Details.ErrorInfo, "the source uses it as soon as")
 		assert.NotContains(t, event.Details.ErrorInfo, "restart")
 	})
 }
@@ -550,9 +547,9 @@ func TestEvent_aTokenThatAnAuthenticatorGivesExpires(t *testing.T) {
 // Whether a token has expired is the service's to say.
 func TestEvent_aTokenExpiresByTheClockOfTheService(t *testing.T) {
 	subscribe(t, message(), func(s *subscriber) {
-		s.TokenExpires(status.LiveToken, live(), time.Now().Add(20*24*time.Hour))
+		s.SetTokenExpiry(status.LiveToken, live(), time.Now().Add(20*24*time.Hour))
 		s.takes()
-		s.Stream(podlog.Message).ClockIsBehind(365 * 24 * time.Hour)
+		s.Stream(podlog.Message).SetClockBehind(365 * 24 * time.Hour)
 		s.takes(
 			"proofpointpod/eu/clock UnHealthy Warning FirstPartyGenericError clock_differs",
 			"proofpointpod/eu/token UnHealthy Warning ThirdPartyConfigError token_expired",
@@ -564,20 +561,20 @@ func TestEvent_aTokenExpiresByTheClockOfTheService(t *testing.T) {
 func TestEvent_stoppingResolvesWarnings(t *testing.T) {
 	subscribe(t, message(), func(s *subscriber) {
 		stream := collecting(s)
-		stream.Trouble(status.StorageTrouble, diskFull())
-		stream.Quit(refused(), 1)
-		s.TokenExpires(status.LiveToken, live(), time.Now())
+		stream.SetDegraded(diskFull())
+		stream.SetStopped(refused(), 1)
+		s.SetTokenExpiry(status.LiveToken, live(), time.Now())
 		s.events()
 		s.list = nil
-		s.Stopping()
+		s.Stop()
 		<-s.Done()
 		events := s.takes(
 			"proofpointpod/eu/message/storage Healthy Warning FirstPartyGenericError storage_fails",
 			"proofpointpod/eu/token Healthy Warning ThirdPartyConfigError token_expired",
 		)
 		assert.Contains(t, events[0].Details.ErrorInfo, "the source has stopped")
-		s.Stopping()
-		stream.Trouble(status.StorageTrouble, diskFull())
+		s.Stop()
+		stream.SetDegraded(diskFull())
 		s.takes()
 	})
 }
@@ -586,12 +583,12 @@ func TestEvent_whatHappensBeforeTheStartIsToldAfterIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &subscriber{Source: status.NewSource(message(), func(*componentstatus.Event) {}), t: t}
 		s.Subscribe(func(event sourcehealth.Event) { s.list = append(s.list, event) })
-		s.Stream(podlog.Message).Trouble(status.StorageTrouble, diskFull())
+		s.Stream(podlog.Message).SetDegraded(diskFull())
 		synctest.Wait()
 		assert.Empty(t, s.list)
-		s.Initialized()
+		s.ReportInitialized()
 		s.takes("/message/storage UnHealthy Warning FirstPartyGenericError storage_fails")
-		s.Stopping()
+		s.Stop()
 		<-s.Done()
 	})
 }
@@ -605,21 +602,21 @@ func TestEvent_aSlowSubscriberHoldsNobodyUpAndMissesTheOldest(t *testing.T) {
 			<-hold
 			got = append(got, event)
 		})
-		s.Initialized()
+		s.ReportInitialized()
 		stream := s.Stream(podlog.Message)
-		stream.Is(sourcehealth.Collecting)
+		stream.SetState(sourcehealth.Collecting)
 		synctest.Wait() // it is being told
 		for range 1500 {
-			stream.Failing(dropped(), 1, time.Time{})
-			stream.ServiceWell()
+			stream.SetRetrying(dropped(), 1, time.Time{})
+			stream.EndServiceOutage()
 			<-time.After(time.Minute)
-			s.TokenExpires(status.LiveToken, live(), time.Now().Add(time.Hour))
+			s.SetTokenExpiry(status.LiveToken, live(), time.Now().Add(time.Hour))
 		}
 		close(hold)
 		synctest.Wait()
 		require.Len(t, got, 1001)
 		assert.True(t, slices.IsSortedFunc(got, func(a, b sourcehealth.Event) int { return a.EventTime.Compare(b.EventTime) }))
-		s.Stopping()
+		s.Stop()
 		<-s.Done()
 	})
 }
@@ -629,7 +626,7 @@ func TestEvent_openEventsAreBounded(t *testing.T) {
 	subscribe(t, message(), func(s *subscriber) {
 		for hour := range 200 {
 			from := time.Date(2026, 1, 1, hour, 0, 0, 0, time.UTC)
-			s.Stream(podlog.Message).Lost(status.Unrecoverable(from, from.Add(time.Hour)))
+			s.Stream(podlog.Message).ReportLoss(status.GapUnrecoverable(from, from.Add(time.Hour)))
 		}
 		assert.Len(t, s.events(), 50)
 		total := 0
@@ -643,20 +640,20 @@ func TestEvent_openEventsAreBounded(t *testing.T) {
 func TestReport(t *testing.T) {
 	subscribe(t, both(), func(s *subscriber) {
 		stream := s.Stream(podlog.Message)
-		s.Stream(podlog.Maillog).Is(sourcehealth.Collecting)
+		s.Stream(podlog.Maillog).SetState(sourcehealth.Collecting)
 		s.elapse(time.Minute)
 		failed := time.Now().UTC()
-		stream.Failing(dropped(), 3, failed.Add(90*time.Minute))
-		stream.Trouble(status.StorageTrouble, diskFull())
+		stream.SetRetrying(dropped(), 3, failed.Add(90*time.Minute))
+		stream.SetDegraded(diskFull())
 		s.elapse(time.Minute)
-		stream.Failing(dropped(), 4, failed.Add(90*time.Minute))
+		stream.SetRetrying(dropped(), 4, failed.Add(90*time.Minute))
 
 		report := s.Report()
 		assert.Equal(t, "proofpointpod/eu", report.ID)
 		assert.Equal(t, "Europe", report.Name)
 		assert.Equal(t, sourcehealth.Error, report.State)
 		require.Len(t, report.Streams, 2)
-		assert.Equal(t, "message", report.Streams[0].EventType)
+		assert.EqualValues(t, "message", report.Streams[0].EventType)
 		assert.Equal(t, failed, report.Streams[0].Since, "an attempt more is no change")
 		deadline := failed.Add(90 * time.Minute)
 		assert.Equal(t, &sourcehealth.RetryReport{Attempt: 4, Deadline: &deadline}, report.Streams[0].Retry)
@@ -668,13 +665,13 @@ func TestReport(t *testing.T) {
 
 		assert.Equal(t, sourcehealth.Initialized, report.Reached)
 
-		stream.Failing(refused(), 1, time.Time{})
+		stream.SetRetrying(refused(), 1, time.Time{})
 		assert.Equal(t, &sourcehealth.RetryReport{Attempt: 1, WaitsForToken: true}, s.Report().Streams[0].Retry)
-		stream.Quit(dropped(), 5)
+		stream.SetStopped(dropped(), 5)
 		assert.Equal(t, &sourcehealth.RetryReport{Attempt: 5, Quit: true}, s.Report().Streams[0].Retry)
-		stream.Quit(refused(), 0)
+		stream.SetStopped(refused(), 0)
 		assert.Equal(t, &sourcehealth.RetryReport{Quit: true}, s.Report().Streams[0].Retry)
-		s.Stopping()
+		s.Stop()
 		assert.Equal(t, sourcehealth.Stopping, s.Report().State)
 	})
 }
@@ -683,18 +680,18 @@ func TestReport(t *testing.T) {
 func TestReport_saysHowFarTheSourceHadCome(t *testing.T) {
 	subscribe(t, both(), func(s *subscriber) {
 		stream := s.Stream(podlog.Message)
-		stream.Is(sourcehealth.Collecting)
+		stream.SetState(sourcehealth.Collecting)
 		assert.Empty(t, s.Report().Reached, "it has not failed")
-		stream.Failing(dropped(), 1, time.Time{})
+		stream.SetRetrying(dropped(), 1, time.Time{})
 		assert.Equal(t, sourcehealth.Collecting, s.Report().Reached)
-		stream.Failing(conflict(), 2, time.Time{})
+		stream.SetRetrying(conflict(), 2, time.Time{})
 		assert.Equal(t, sourcehealth.Collecting, s.Report().Reached, "it is the same outage")
-		s.Stream(podlog.Maillog).Failing(conflict(), 1, time.Time{})
+		s.Stream(podlog.Maillog).SetRetrying(conflict(), 1, time.Time{})
 		assert.Equal(t, sourcehealth.Initialized, s.Report().Reached)
-		stream.Quit(conflict(), 3)
+		stream.SetStopped(conflict(), 3)
 		assert.Equal(t, sourcehealth.Collecting, s.Report().Reached, "that of the stream whose state is shown")
-		stream.Is(sourcehealth.Authenticated)
-		s.Stream(podlog.Maillog).Is(sourcehealth.Collecting)
+		stream.SetState(sourcehealth.Authenticated)
+		s.Stream(podlog.Maillog).SetState(sourcehealth.Collecting)
 		report := s.Report()
 		assert.Equal(t, sourcehealth.Authenticated, report.State)
 		assert.Empty(t, report.Reached)
@@ -706,7 +703,7 @@ func TestReport_rejectedRecordIsNamed(t *testing.T) {
 	subscribe(t, message(), func(s *subscriber) {
 		stream := collecting(s)
 		fault := status.PipelineRejects(`guid "a"`, errors.New("invalid"))
-		stream.Lost(fault)
+		stream.ReportLoss(fault)
 		report := s.Report().Streams[0]
 		assert.Equal(t, sourcehealth.Collecting, report.State)
 		assert.Equal(t, []string{fault.Text()}, report.Errors, "for a day")

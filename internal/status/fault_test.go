@@ -49,7 +49,7 @@ func TestOf_reasons(t *testing.T) {
 	} {
 		t.Run(test.label, func(t *testing.T) {
 			test.err.Op, test.err.Err = "what was tried", errors.New("why it failed")
-			fault := status.Of(&test.err, status.FromConfig("api_secret"))
+			fault := status.SessionFault(&test.err, status.FromConfig("api_secret"))
 			assert.Equal(t, test.typ, fault.Type)
 			assert.Equal(t, test.label, fault.Label)
 			assert.Equal(t, test.err.Status, fault.Status)
@@ -96,14 +96,14 @@ func TestOf_statuses(t *testing.T) {
 		{429, generic, false, "the service asks for fewer attempts"},
 		{451, config, true, "check endpoint, cluster_id and the token in api_secret"},
 		{499, config, true, "check endpoint, cluster_id and the token in api_secret"},
-		{500, generic, false, "has trouble. If it lasts, see Proofpoint's status page"},
-		{502, generic, false, "has trouble. If it lasts, see Proofpoint's status page"},
-		{503, generic, false, "has trouble. If it lasts, see Proofpoint's status page"},
-		{504, generic, false, "has trouble. If it lasts, see Proofpoint's status page"},
-		{599, generic, false, "has trouble. If it lasts, see Proofpoint's status page"},
+		{500, generic, false, "has trouble: if it lasts, see Proofpoint's status page"},
+		{502, generic, false, "has trouble: if it lasts, see Proofpoint's status page"},
+		{503, generic, false, "has trouble: if it lasts, see Proofpoint's status page"},
+		{504, generic, false, "has trouble: if it lasts, see Proofpoint's status page"},
+		{599, generic, false, "has trouble: if it lasts, see Proofpoint's status page"},
 	} {
 		t.Run(fmt.Sprint(test.status, " ", http.StatusText(test.status)), func(t *testing.T) {
-			fault := status.Of(&podlog.Error{
+			fault := status.SessionFault(&podlog.Error{
 				Op: "WebSocket handshake", Reason: podlog.ReasonStatus, Status: test.status, Verified: true, Body: "its words",
 			}, status.FromConfig("api_secret"))
 			assert.Equal(t, test.typ, fault.Type)
@@ -113,12 +113,12 @@ func TestOf_statuses(t *testing.T) {
 			assert.Contains(t, fault.Message, fmt.Sprintf("HTTP %d", test.status))
 			assert.Contains(t, fault.Message, "(its words); ")
 			assert.Contains(t, fault.Message, test.advice)
-			assert.NotContains(t, fault.Text(), "tried again", "that is not known here")
+			assert.NotContains(t, fault.Text(), "retried", "that is not known here")
 
-			anybody := status.Of(&podlog.Error{
+			anybody := status.SessionFault(&podlog.Error{
 				Op: "WebSocket handshake", Reason: podlog.ReasonStatus, Status: test.status, Body: "its words",
 			}, status.FromConfig("api_secret"))
-			fault.Type, fault.NewTokenHelps = generic, false
+			fault.Type, fault.Severity, fault.NewTokenHelps = generic, sourcehealth.SeverityWarning, false
 			assert.Equal(t, fault, anybody, "where nobody knows who has answered, the advice is the same")
 		})
 	}
@@ -131,7 +131,7 @@ func TestOf_aRefusedTokenIsNamed(t *testing.T) {
 		"refuses the token in backfill.api_secret: check that it":                 status.FromConfig("backfill.api_secret"),
 		"refuses the token from the extension bearertokenauth/pod: check that it": status.FromExtension("bearertokenauth/pod"),
 	} {
-		fault := status.Of(&podlog.Error{Op: "WebSocket handshake", Reason: podlog.ReasonStatus, Status: 401}, from)
+		fault := status.SessionFault(&podlog.Error{Op: "WebSocket handshake", Reason: podlog.ReasonStatus, Status: 401}, from)
 		assert.Contains(t, fault.Message, want)
 	}
 }
@@ -139,17 +139,17 @@ func TestOf_aRefusedTokenIsNamed(t *testing.T) {
 // The cluster_id that a live session is open with need not be checked.
 func TestOfArchive_refusesTheHour(t *testing.T) {
 	failed := &podlog.Error{Op: "WebSocket handshake", Reason: podlog.ReasonStatus, Status: 400, Verified: true}
-	fault := status.OfArchive(failed, live())
+	fault := status.ArchiveFault(failed, live())
 	assert.Equal(t, sourcehealth.ThirdPartyConfig, fault.Type)
 	assert.Equal(t, "status_400", fault.Label)
-	assert.Contains(t, fault.Message, "the archive refuses the hour that it was asked for")
+	assert.Contains(t, fault.Message, "the archive refuses the requested hour")
 	assert.NotContains(t, fault.Message, "cluster_id")
 	for _, other := range []*podlog.Error{
 		{Reason: podlog.ReasonStatus, Status: 401, Verified: true},
 		{Reason: podlog.ReasonProxy, Status: 400},
 		{Reason: podlog.ReasonDropped},
 	} {
-		assert.Equal(t, status.Of(other, live()), status.OfArchive(other, live()))
+		assert.Equal(t, status.SessionFault(other, live()), status.ArchiveFault(other, live()))
 	}
 }
 
@@ -163,14 +163,14 @@ func TestOf_aWebPage(t *testing.T) {
 		"Missing or invalid token":              false,
 		"":                                      false,
 	} {
-		message := status.Of(&podlog.Error{Reason: podlog.ReasonStatus, Status: 403, Body: body}, live()).Message
+		message := status.SessionFault(&podlog.Error{Reason: podlog.ReasonStatus, Status: 403, Body: body}, live()).Message
 		assert.Equal(t, want, strings.Contains(message, page), "%q", body)
 		assert.Contains(t, message, "the service refuses the token")
 	}
 }
 
 func TestOf_anotherLoginOfAProxy(t *testing.T) {
-	fault := status.Of(&podlog.Error{
+	fault := status.SessionFault(&podlog.Error{
 		Reason: podlog.ReasonProxyAuth, Status: 407, Err: fmt.Errorf("%w: NTLM", podlog.ErrOtherLogin),
 	}, live())
 	assert.Equal(t, sourcehealth.ThirdPartyGeneric, fault.Type)
@@ -188,7 +188,7 @@ func TestFault_ofTheSourceItself(t *testing.T) {
 		advice []string
 	}{
 		{status.NoToken(), sourcehealth.ThirdPartyConfig, "no_token", []string{"auth", "token file"}},
-		{status.Authenticator(cause), sourcehealth.ThirdPartyGeneric, "authenticator", []string{"the cause; ", "extension"}},
+		{status.AuthenticatorFails(cause), sourcehealth.ThirdPartyGeneric, "authenticator", []string{"the cause; ", "extension"}},
 		{status.PipelineRefuses(cause), sourcehealth.FirstPartyGeneric, "pipeline_refuses", []string{"the cause; ", "exporters", "memory_limiter", "Nothing is lost"}},
 		{status.PipelineRefusesAll(cause), sourcehealth.FirstPartyGeneric, "pipeline_refuses_all", []string{"the cause; ", "token", "Nothing is lost"}},
 		{status.PipelineRejects("guid a", cause), sourcehealth.FirstPartyGeneric, "pipeline_discards", []string{"guid a", "the cause; ", "lost"}},
@@ -216,7 +216,7 @@ func TestErrorType_healthEvent(t *testing.T) {
 func TestFault_anErrorOfOthersIsCut(t *testing.T) {
 	long := errors.New(strings.Repeat("ä", 1_000_000))
 	for name, fault := range map[string]sourcehealth.Fault{
-		"authenticator": status.Authenticator(long),
+		"authenticator": status.AuthenticatorFails(long),
 		"refuses":       status.PipelineRefuses(long),
 		"refuses all":   status.PipelineRefusesAll(long),
 		"rejects":       status.PipelineRejects("guid a", long),

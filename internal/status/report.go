@@ -7,56 +7,55 @@ import (
 	"github.com/proofpointpod/otelcol/internal/sourcehealth"
 )
 
-// Report is how the source is: all of a [sourcehealth.Report] that its health knows.
+// Report returns the part of a [sourcehealth.Report] that follows from states and faults.
 func (s *Source) Report() sourcehealth.Report {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	worst := s.worst()
+	worst := s.worstLocked()
 	report := sourcehealth.Report{
 		ID:          s.identity.ID,
 		Name:        s.identity.Name,
 		Description: s.identity.Description,
-		State:       worst.status.state,
+		State:       worst.condition.state,
 		Reached:     worst.reached,
 		Streams:     make([]sourcehealth.StreamReport, 0, len(s.streams)),
-		Repeats:     s.repeats(nil),
-		Errors:      s.notices(nil, liveToken, archiveToken, clocks),
+		Repeats:     s.repeatsLocked(nil),
+		Errors:      s.noticesLocked(nil, sourcehealth.LiveToken, sourcehealth.ArchiveToken, sourcehealth.Clock),
 	}
 	for _, stream := range s.streams {
-		report.Streams = append(report.Streams, stream.report())
+		report.Streams = append(report.Streams, stream.reportLocked())
 	}
 	return report
 }
 
-// report is all of a [sourcehealth.StreamReport] that the stream's health knows. The caller holds the lock.
-func (s *Stream) report() sourcehealth.StreamReport {
+// reportLocked returns the part of a [sourcehealth.StreamReport] that follows from states and faults.
+func (s *Stream) reportLocked() sourcehealth.StreamReport {
 	report := sourcehealth.StreamReport{
-		EventType: string(s.Type),
-		State:     s.status.state,
+		EventType: sourcehealth.EventType(s.Type),
+		State:     s.condition.state,
 		Since:     s.since.UTC(),
 		Gaps:      sourcehealth.GapsReport{Open: s.gaps, Oldest: timeOrNil(s.oldest)},
-		Repeats:   s.source.repeats(s),
+		Repeats:   s.source.repeatsLocked(s),
 	}
-	if s.status.attempt > 0 || s.status.quit { // a batch that is discarded is not tried again
+	if s.condition.attempt > 0 || s.condition.hasStopped { // a loss is not retried
 		report.Retry = &sourcehealth.RetryReport{
-			Attempt: s.status.attempt, Deadline: timeOrNil(s.status.deadline), Quit: s.status.quit,
-			WaitsForToken: s.status.fault.Type == sourcehealth.ThirdPartyConfig && !s.status.quit,
+			Attempt: s.condition.attempt, Deadline: timeOrNil(s.condition.deadline), Quit: s.condition.hasStopped,
+			WaitsForToken: s.condition.fault.Type == sourcehealth.ThirdPartyConfig && !s.condition.hasStopped,
 		}
 	}
-	for _, fault := range s.faults() {
-		report.Errors = append(report.Errors, fault.Text()) // of attempts, Retry tells
+	for _, fault := range s.faultsLocked() {
+		report.Errors = append(report.Errors, fault.Text()) // the attempts are in Retry
 	}
-	for _, notice := range s.source.notices(s, records, lost) {
-		if !slices.Contains(report.Errors, notice) { // a batch that is discarded is in the state, too
+	for _, notice := range s.source.noticesLocked(s, sourcehealth.Records, sourcehealth.Lost) {
+		if !slices.Contains(report.Errors, notice) { // a loss that is being reported is in both
 			report.Errors = append(report.Errors, notice)
 		}
 	}
 	return report
 }
 
-// repeats tells of the open events of a stream, or of the source if stream is nil, how often the same went wrong. The
-// caller holds the lock.
-func (s *Source) repeats(stream *Stream) map[string]sourcehealth.RepeatReport {
+// repeatsLocked returns how often the open events of a stream, or of the source if stream is nil, occurred.
+func (s *Source) repeatsLocked(stream *Stream) map[string]sourcehealth.RepeatReport {
 	repeats := map[string]sourcehealth.RepeatReport{}
 	for _, t := range s.trackers {
 		if t.stream != stream {
@@ -69,11 +68,11 @@ func (s *Source) repeats(stream *Stream) map[string]sourcehealth.RepeatReport {
 	return repeats
 }
 
-// notices are the texts of the newest open events of subjects that are no part of the state. The caller holds the lock.
-func (s *Source) notices(stream *Stream, subjects ...subject) []string {
+// noticesLocked returns the texts of the newest open events of subjects that are no part of the state.
+func (s *Source) noticesLocked(stream *Stream, subjects ...sourcehealth.Subject) []string {
 	var texts []string
-	for _, of := range subjects {
-		if t := s.tracker(stream, of); len(t.open) > 0 {
+	for _, subject := range subjects {
+		if t := s.trackerLocked(stream, subject); len(t.open) > 0 {
 			texts = append(texts, t.open[len(t.open)-1].event.Details.ErrorInfo)
 		}
 	}

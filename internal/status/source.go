@@ -11,12 +11,9 @@ import (
 	"github.com/proofpointpod/otelcol/internal/sourcehealth"
 )
 
-// maxPending is how many events wait for a watcher that takes its time.
-const maxPending = 1000
-
 // Source is the health of one source: the state of each of its streams, and what follows from them: the component's
-// status, and health events. Streams report to it from their own goroutines; it tells the collector and its subscriber
-// of every change, in order, from one goroutine of its own, so that no stream waits for a watcher and no lock is held
+// status, and health events. Streams report to it from their own goroutines. One goroutine of its own delivers every
+// change to the collector and to the subscriber, in order, so that no stream waits for a watcher, and no lock is held
 // meanwhile.
 //
 // The collector restarts a health check's recovery clock with every status event, so a change is a change of state, of
@@ -26,18 +23,16 @@ type Source struct {
 	subscribe func(sourcehealth.Event) // nil: nobody wants health events
 	identity  Identity
 
-	mu        sync.Mutex
-	streams   []*Stream
-	reported  string                   // the key of the newest status event made
-	pending   []*componentstatus.Event // made, not yet reported
-	events    []sourcehealth.Event     // the same of health events
-	trackers  []*tracker
-	lifetimes map[Token]lifetime
-	skew      time.Duration // how far the service's clock is ahead
-	stopped   bool
+	mu       sync.Mutex // guards the following, and its streams and trackers
+	streams  []*Stream
+	reported string // the key of the newest status event made
+	outbox   outbox
+	trackers []*tracker
+	tokens   tokens
+	stopped  bool
 
-	wake chan struct{} // has room for one: there is something new, or stopped
-	done chan struct{} // closed when the reporting goroutine has ended; nil before Start
+	wake chan struct{} // has room for one: there is something new, or the source has stopped
+	done chan struct{} // closed when the reporting goroutine has ended; nil before ReportInitialized
 }
 
 // Identity is what people call a source. Each part may be empty.
@@ -48,22 +43,23 @@ type Identity struct {
 }
 
 // NewSource returns the health of a source with one stream for each of the event types, all of them Pending. report
-// gets the component's status events.
+// receives the component's status events.
 func NewSource(types []podlog.EventType, report func(*componentstatus.Event)) *Source {
-	s := &Source{report: report, wake: make(chan struct{}, 1), lifetimes: map[Token]lifetime{}}
+	s := &Source{report: report, wake: make(chan struct{}, 1), tokens: tokens{lifetimes: map[Token]lifetime{}}}
 	for _, t := range types {
 		s.streams = append(s.streams, &Stream{
-			source: s, Type: t, status: status{state: sourcehealth.Pending}, since: time.Now(), troubles: map[Trouble]sourcehealth.Fault{},
+			source: s, Type: t, condition: condition{state: sourcehealth.Pending}, since: time.Now(),
+			degraded: map[sourcehealth.Subject]sourcehealth.Fault{},
 		})
 	}
 	return s
 }
 
-// Describe sets what people call the source. It is called before Started.
-func (s *Source) Describe(identity Identity) { s.identity = identity }
+// SetIdentity sets what people call the source. It is called before SetStarted.
+func (s *Source) SetIdentity(identity Identity) { s.identity = identity }
 
-// Subscribe has every health event given to take, from the reporting goroutine, in the order in which they happened. It
-// is called before Initialized.
+// Subscribe has the reporting goroutine call take with every health event, in the order in which they happened. It is
+// called before ReportInitialized.
 func (s *Source) Subscribe(take func(sourcehealth.Event)) { s.subscribe = take }
 
 // Stream returns the stream of an event type that NewSource was given.
@@ -76,17 +72,17 @@ func (s *Source) Stream(t podlog.EventType) *Stream {
 	return nil
 }
 
-// Started notes that the component's Start was called. The collector has reported that itself.
-func (s *Source) Started() { s.setAll(sourcehealth.Started) }
+// SetStarted records that the component's Start was called. The collector has reported that itself.
+func (s *Source) SetStarted() { s.setAll(sourcehealth.Started) }
 
-// Initialized reports, before it returns, that the source is ready to connect, and begins to report what the streams
-// say from then on. It is called once, from within the component's Start, or the collector would follow Start with an
-// event of its own that says nothing.
-func (s *Source) Initialized() {
+// ReportInitialized reports, before it returns, that the source is ready to connect, and starts the reporting goroutine.
+// It is called once, from within the component's Start, or the collector would follow Start with an event of its own
+// that says nothing.
+func (s *Source) ReportInitialized() {
 	s.setAll(sourcehealth.Initialized)
 	s.mu.Lock()
-	s.pending = nil // what came before is in this event
-	event := s.next()
+	s.outbox.statuses = nil // what came before is in this event
+	event := s.nextStatusLocked()
 	s.mu.Unlock()
 	s.report(event)
 
@@ -94,33 +90,33 @@ func (s *Source) Initialized() {
 	go s.run()
 }
 
-// Stopping notes that Shutdown was called. From then on no status is reported, but for what is on its way to a watcher
-// at that moment: the rest is the collector's to say. What was degraded is resolved.
-func (s *Source) Stopping() {
+// Stop records that Shutdown was called, and ends the reporting goroutine. From then on no status is reported, but for
+// what is on its way to a watcher at that moment: the rest is the collector's to say. Degraded subjects are resolved.
+func (s *Source) Stop() {
 	s.setAll(sourcehealth.Stopping)
 	s.mu.Lock()
 	if !s.stopped {
-		s.retire()
+		s.resolveAllLocked()
 	}
 	s.stopped = true
-	s.pending = nil
+	s.outbox.statuses = nil
 	s.mu.Unlock()
-	s.nudge()
+	s.wakeUp()
 }
 
 // Done is closed when the last report has returned; it may take as long as a watcher in the collector takes. It is
-// nil, and blocks for ever, if Initialized was never called.
+// nil, and blocks forever, if ReportInitialized was never called.
 func (s *Source) Done() <-chan struct{} { return s.done }
 
 func (s *Source) setAll(state sourcehealth.State) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, stream := range s.streams {
-		stream.enter(status{state: state})
+		stream.enterLocked(condition{state: state})
 	}
 }
 
-// run reports what there is until the source is stopping.
+// run reports what there is until the source stops.
 func (s *Source) run() {
 	defer close(s.done)
 	timer := time.NewTimer(0)
@@ -143,22 +139,22 @@ func (s *Source) reportAll() (next time.Time, stopped bool) {
 	for {
 		s.mu.Lock()
 		if !s.stopped {
-			next = s.settle(time.Now())
+			next = s.applyTimeLocked(time.Now())
 		}
 		stopped = s.stopped
-		statuses, events := s.pending, s.events
-		s.pending, s.events = nil, nil
+		taken := s.outbox
+		s.outbox = outbox{}
 		s.mu.Unlock()
-		if len(statuses)+len(events) == 0 {
+		if len(taken.statuses)+len(taken.events) == 0 {
 			return next, stopped
 		}
-		for _, event := range statuses {
+		for _, event := range taken.statuses {
 			if s.isStopped() {
 				break // the rest is the collector's to say
 			}
 			s.report(event)
 		}
-		for _, event := range events {
+		for _, event := range taken.events {
 			if s.subscribe != nil {
 				s.subscribe(event)
 			}
@@ -172,27 +168,27 @@ func (s *Source) isStopped() bool {
 	return s.stopped
 }
 
-func (s *Source) nudge() {
+func (s *Source) wakeUp() {
 	select {
 	case s.wake <- struct{}{}:
 	default:
 	}
 }
 
-// next makes the event for the present state, nil if it says the same as the one before. The caller holds the lock.
-func (s *Source) next() *componentstatus.Event {
+// nextStatusLocked returns the event for the present state, nil if it says the same as the one before.
+func (s *Source) nextStatusLocked() *componentstatus.Event {
 	var key strings.Builder
 	for _, stream := range s.streams {
-		stream.writeKey(&key)
+		stream.writeKeyLocked(&key)
 	}
 	if key.String() == s.reported {
 		return nil
 	}
 	s.reported = key.String()
-	return s.event()
+	return s.statusEventLocked()
 }
 
-// change applies a change, and has what follows from it reported.
+// change applies a change, and has its consequences reported.
 func (s *Source) change(apply func()) {
 	s.mu.Lock()
 	if s.stopped {
@@ -200,11 +196,9 @@ func (s *Source) change(apply func()) {
 		return
 	}
 	apply()
-	if event := s.next(); event != nil {
-		// A watcher that blocks misses the oldest.
-		s.pending = append(s.pending, event)
-		s.pending = s.pending[max(len(s.pending)-maxPending, 0):]
+	if event := s.nextStatusLocked(); event != nil {
+		s.outbox.addStatus(event)
 	}
 	s.mu.Unlock()
-	s.nudge()
+	s.wakeUp()
 }

@@ -53,10 +53,10 @@ func watch(t *testing.T, types []podlog.EventType, story func(*source)) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &source{watcher: &watcher{}, t: t}
 		s.Source = status.NewSource(types, s.report)
-		s.Started()
-		s.Initialized()
+		s.SetStarted()
+		s.ReportInitialized()
 		story(s)
-		s.Stopping()
+		s.Stop()
 		<-s.Done()
 	})
 }
@@ -78,28 +78,34 @@ func both() []podlog.EventType { return []podlog.EventType{podlog.Message, podlo
 
 // What is told of a fault that is tried again, behind it.
 const (
-	retried        = ". It is tried again by itself; should it give up, an error says so"
-	retriedForEver = ". It is tried again by itself, for as long as it takes"
+	retried        = ". It is retried; if the source gives up, an error says so"
+	retriedForEver = ". It is retried until it succeeds"
 )
 
 // refused and dropped are two faults.
 func refused() sourcehealth.Fault {
-	return sourcehealth.Fault{Type: sourcehealth.ThirdPartyConfig, Label: "status_401", Status: 401, Message: "the service refuses the token"}
+	return sourcehealth.Fault{
+		Type: sourcehealth.ThirdPartyConfig, Label: "status_401", Status: 401, Message: "the service refuses the token",
+		Subject: sourcehealth.Collection, Severity: sourcehealth.SeverityError,
+	}
 }
 
 func dropped() sourcehealth.Fault {
-	return sourcehealth.Fault{Type: sourcehealth.ThirdPartyGeneric, Label: "dropped", Message: "the connection ended"}
+	return sourcehealth.Fault{
+		Type: sourcehealth.ThirdPartyGeneric, Label: "dropped", Message: "the connection ended",
+		Subject: sourcehealth.Collection, Severity: sourcehealth.SeverityWarning,
+	}
 }
 
 func TestSource_reportsThatItIsInitializedBeforeStartReturns(t *testing.T) {
 	var w watcher
 	s := status.NewSource(both(), w.report)
 	assert.Equal(t, sourcehealth.Pending, s.Stream(podlog.Maillog).State())
-	s.Started()
+	s.SetStarted()
 	assert.Equal(t, sourcehealth.Started, s.Stream(podlog.Maillog).State())
 	assert.Empty(t, w.events(), "the collector itself reports that")
 
-	s.Initialized()
+	s.ReportInitialized()
 
 	events := w.events() // at once, whatever another goroutine does
 	require.Len(t, events, 1)
@@ -112,14 +118,14 @@ func TestSource_reportsThatItIsInitializedBeforeStartReturns(t *testing.T) {
 			"maillog": map[string]any{"state": "Initialized"},
 		},
 	}, attributes(events[0]))
-	s.Stopping()
+	s.Stop()
 	<-s.Done()
 }
 
 func TestSource_isDoneOnlyAfterItStarted(t *testing.T) {
 	s := status.NewSource(message(), func(*componentstatus.Event) { t.Error("nothing is to be said") })
-	s.Started()
-	s.Stopping() // Start failed, or was never called
+	s.SetStarted()
+	s.Stop() // Start failed, or was never called
 	assert.Nil(t, s.Done())
 	assert.Equal(t, sourcehealth.Stopping, s.Stream(podlog.Message).State())
 }
@@ -135,7 +141,7 @@ func TestSource_comesToCollect(t *testing.T) {
 	watch(t, message(), func(s *source) {
 		stream := s.Stream(podlog.Message)
 		for i, state := range []sourcehealth.State{sourcehealth.Authenticated, sourcehealth.Collecting} {
-			stream.Is(state)
+			stream.SetState(state)
 			event := s.last(i + 2)
 			assert.Equal(s.t, state, stream.State())
 			assert.Equal(s.t, componentstatus.StatusOK, event.Status())
@@ -150,12 +156,12 @@ func TestSource_comesToCollect(t *testing.T) {
 
 func TestSource_isAsFarAsItsLastStream(t *testing.T) {
 	watch(t, both(), func(s *source) {
-		s.Stream(podlog.Message).Is(sourcehealth.Authenticated)
-		s.Stream(podlog.Message).Is(sourcehealth.Collecting)
+		s.Stream(podlog.Message).SetState(sourcehealth.Authenticated)
+		s.Stream(podlog.Message).SetState(sourcehealth.Collecting)
 		assert.Equal(s.t, "Initialized", attributes(s.last(3))["state"])
-		s.Stream(podlog.Maillog).Is(sourcehealth.Authenticated)
+		s.Stream(podlog.Maillog).SetState(sourcehealth.Authenticated)
 		assert.Equal(s.t, "Authenticated", attributes(s.last(4))["state"])
-		s.Stream(podlog.Maillog).Is(sourcehealth.Collecting)
+		s.Stream(podlog.Maillog).SetState(sourcehealth.Collecting)
 		assert.Equal(s.t, "Collecting", attributes(s.last(5))["state"])
 	})
 }
@@ -164,9 +170,9 @@ func TestSource_tellsAFaultThatMayPass(t *testing.T) {
 	watch(t, both(), func(s *source) {
 		zone := time.FixedZone("", 3600)
 		deadline := time.Date(2000, 1, 1, 2, 30, 0, 5, zone)
-		fault := sourcehealth.Fault{Type: sourcehealth.ThirdPartyGeneric, Label: "status_409", Status: 409, Message: "another session"}
-		s.Stream(podlog.Maillog).Is(sourcehealth.Collecting)
-		s.Stream(podlog.Message).Failing(fault, 3, deadline)
+		fault := sourcehealth.Fault{Type: sourcehealth.ThirdPartyGeneric, Subject: sourcehealth.Collection, Severity: sourcehealth.SeverityWarning, Label: "status_409", Status: 409, Message: "another session"}
+		s.Stream(podlog.Maillog).SetState(sourcehealth.Collecting)
+		s.Stream(podlog.Message).SetRetrying(fault, 3, deadline)
 
 		event := s.last(3)
 		assert.Equal(s.t, componentstatus.StatusRecoverableError, event.Status())
@@ -193,7 +199,7 @@ func TestSource_tellsAFaultThatMayPass(t *testing.T) {
 			},
 		}, attributes(event))
 
-		s.Stream(podlog.Message).Is(sourcehealth.Collecting)
+		s.Stream(podlog.Message).SetState(sourcehealth.Collecting)
 		event = s.last(4)
 		assert.Equal(s.t, componentstatus.StatusOK, event.Status())
 		require.NoError(s.t, event.Err())
@@ -204,7 +210,7 @@ func TestSource_tellsAFaultThatMayPass(t *testing.T) {
 
 func TestSource_saysNoMoreOfAFaultThanThereIs(t *testing.T) {
 	watch(t, message(), func(s *source) {
-		s.Stream(podlog.Message).Failing(dropped(), 0, time.Time{})
+		s.Stream(podlog.Message).SetRetrying(dropped(), 0, time.Time{})
 		assert.Equal(s.t, map[string]any{
 			"state":        "Error",
 			"error.type":   "ThirdPartyGeneric",
@@ -221,14 +227,14 @@ func TestSource_saysNoMoreOfAFaultThanThereIs(t *testing.T) {
 
 func TestSource_goesOnWhileOneOfItsStreamsCan(t *testing.T) {
 	watch(t, both(), func(s *source) {
-		s.Stream(podlog.Maillog).Is(sourcehealth.Collecting)
-		s.Stream(podlog.Message).Quit(refused(), 1)
+		s.Stream(podlog.Maillog).SetState(sourcehealth.Collecting)
+		s.Stream(podlog.Message).SetStopped(refused(), 1)
 		event := s.last(3)
 		assert.Equal(s.t, componentstatus.StatusRecoverableError, event.Status(), "one still collects")
 		require.EqualError(s.t, event.Err(), "message: the service refuses the token")
 		assert.Equal(s.t, "ThirdPartyConfig", attributes(event)["error.type"])
 
-		s.Stream(podlog.Maillog).Failing(dropped(), 7, time.Time{})
+		s.Stream(podlog.Maillog).SetRetrying(dropped(), 7, time.Time{})
 		event = s.last(4)
 		assert.Equal(s.t, componentstatus.StatusRecoverableError, event.Status(), "one still tries")
 		require.EqualError(s.t, event.Err(), "message: the service refuses the token; maillog: the connection ended"+retriedForEver)
@@ -236,7 +242,7 @@ func TestSource_goesOnWhileOneOfItsStreamsCan(t *testing.T) {
 		assert.Equal(s.t, int64(401), attributes(event)["http.response.status_code"])
 		assert.Equal(s.t, int64(1), attributes(event)["retry.attempt"])
 
-		s.Stream(podlog.Maillog).Quit(dropped(), 99)
+		s.Stream(podlog.Maillog).SetStopped(dropped(), 99)
 		event = s.last(5)
 		assert.Equal(s.t, componentstatus.StatusPermanentError, event.Status(), "none goes on by itself")
 		require.EqualError(s.t, event.Err(), "message: the service refuses the token; maillog: the connection ended")
@@ -249,9 +255,9 @@ func TestSource_theStreamThatQuitIsWorstWhereverItStands(t *testing.T) {
 			watch(t, both(), func(s *source) {
 				for _, each := range both() {
 					if each == quits {
-						s.Stream(each).Quit(refused(), 1)
+						s.Stream(each).SetStopped(refused(), 1)
 					} else {
-						s.Stream(each).Failing(dropped(), 1, time.Time{})
+						s.Stream(each).SetRetrying(dropped(), 1, time.Time{})
 					}
 				}
 				assert.Equal(s.t, "ThirdPartyConfig", attributes(s.last(3))["error.type"])
@@ -262,7 +268,7 @@ func TestSource_theStreamThatQuitIsWorstWhereverItStands(t *testing.T) {
 
 func TestSource_aSingleStreamThatQuitsIsPermanent(t *testing.T) {
 	watch(t, message(), func(s *source) {
-		s.Stream(podlog.Message).Quit(refused(), 1)
+		s.Stream(podlog.Message).SetStopped(refused(), 1)
 		assert.Equal(s.t, componentstatus.StatusPermanentError, s.last(2).Status())
 	})
 }
@@ -270,33 +276,33 @@ func TestSource_aSingleStreamThatQuitsIsPermanent(t *testing.T) {
 func TestSource_reportsOnChangeOnly(t *testing.T) {
 	watch(t, both(), func(s *source) {
 		stream := s.Stream(podlog.Message)
-		stream.Is(sourcehealth.Initialized)
+		stream.SetState(sourcehealth.Initialized)
 		s.last(1)
-		stream.Is(sourcehealth.Collecting)
-		stream.Is(sourcehealth.Collecting)
+		stream.SetState(sourcehealth.Collecting)
+		stream.SetState(sourcehealth.Collecting)
 		s.last(2)
 
-		stream.Failing(dropped(), 1, time.Now().Add(time.Hour))
+		stream.SetRetrying(dropped(), 1, time.Now().Add(time.Hour))
 		s.last(3)
 		again := dropped()
 		again.Message = "the connection ended, on port 4711"
 		for attempt := range 100 {
-			stream.Failing(again, attempt+2, time.Now().Add(time.Hour))
+			stream.SetRetrying(again, attempt+2, time.Now().Add(time.Hour))
 		}
 		s.last(3)
 
 		other := dropped()
 		other.Label = "silent"
-		stream.Failing(other, 2, time.Time{})
+		stream.SetRetrying(other, 2, time.Time{})
 		s.last(4)
 		other.Type = sourcehealth.FirstPartyGeneric
-		stream.Failing(other, 2, time.Time{})
+		stream.SetRetrying(other, 2, time.Time{})
 		s.last(5)
-		s.Stream(podlog.Maillog).Failing(other, 2, time.Time{})
+		s.Stream(podlog.Maillog).SetRetrying(other, 2, time.Time{})
 		s.last(6)
-		stream.Quit(other, 2)
+		stream.SetStopped(other, 2)
 		s.last(7)
-		stream.Quit(other, 2)
+		stream.SetStopped(other, 2)
 		s.last(7)
 	})
 }
@@ -310,7 +316,7 @@ func TestSource_keepsTheOrderOfEachStream(t *testing.T) {
 			streams.Go(func() {
 				for i := range changes {
 					text := strconv.Itoa(i + 1)
-					s.Stream(each).Failing(sourcehealth.Fault{Type: sourcehealth.ThirdPartyGeneric, Label: text, Message: text}, 1, time.Time{})
+					s.Stream(each).SetRetrying(sourcehealth.Fault{Type: sourcehealth.ThirdPartyGeneric, Subject: sourcehealth.Collection, Severity: sourcehealth.SeverityWarning, Label: text, Message: text}, 1, time.Time{})
 				}
 			})
 		}
@@ -345,20 +351,20 @@ func TestSource_doesNotWaitForAWatcher(t *testing.T) {
 				<-leave
 			}
 		})
-		s.Initialized()
-		s.Stream(podlog.Message).Is(sourcehealth.Authenticated)
+		s.ReportInitialized()
+		s.Stream(podlog.Message).SetState(sourcehealth.Authenticated)
 		<-entered
 		// The watcher holds the report. None of this blocks, or the bubble would end in a deadlock.
-		s.Stream(podlog.Message).Is(sourcehealth.Collecting)
-		s.Stream(podlog.Maillog).Is(sourcehealth.Authenticated)
-		s.Stream(podlog.Maillog).Failing(dropped(), 1, time.Time{})
+		s.Stream(podlog.Message).SetState(sourcehealth.Collecting)
+		s.Stream(podlog.Maillog).SetState(sourcehealth.Authenticated)
+		s.Stream(podlog.Maillog).SetRetrying(dropped(), 1, time.Time{})
 		assert.Equal(t, sourcehealth.Error, s.Stream(podlog.Maillog).State())
 		assert.Len(t, w.events(), 2)
 		leave <- struct{}{}
 		<-entered
 		assert.Len(t, w.events(), 3, "they follow one by one")
-		s.Stopping()
-		s.Stream(podlog.Message).Is(sourcehealth.Collecting)
+		s.Stop()
+		s.Stream(podlog.Message).SetState(sourcehealth.Collecting)
 		synctest.Wait()
 		select {
 		case <-s.Done():
@@ -375,12 +381,12 @@ func TestSource_reportsNothingWhenItStops(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var w watcher
 		s := status.NewSource(both(), w.report)
-		s.Initialized()
-		s.Stopping()
-		s.Stopping() // Shutdown may come twice
-		s.Stream(podlog.Message).Is(sourcehealth.Collecting)
-		s.Stream(podlog.Message).Failing(dropped(), 1, time.Time{})
-		s.Stream(podlog.Maillog).Quit(refused(), 1)
+		s.ReportInitialized()
+		s.Stop()
+		s.Stop() // Shutdown may come twice
+		s.Stream(podlog.Message).SetState(sourcehealth.Collecting)
+		s.Stream(podlog.Message).SetRetrying(dropped(), 1, time.Time{})
+		s.Stream(podlog.Maillog).SetStopped(refused(), 1)
 		synctest.Wait()
 		<-s.Done()
 		assert.Len(t, w.events(), 1)
@@ -392,17 +398,17 @@ func TestSource_reportsNothingWhenItStops(t *testing.T) {
 
 func TestSource_stopsInTheMiddleOfChanges(t *testing.T) {
 	s := status.NewSource(podlog.EventTypes(), func(*componentstatus.Event) {})
-	s.Initialized()
+	s.ReportInitialized()
 	var streams sync.WaitGroup
 	for _, each := range podlog.EventTypes() {
 		streams.Go(func() {
 			for s.Stream(each).State() != sourcehealth.Stopping {
-				s.Stream(each).Is(sourcehealth.Authenticated)
-				s.Stream(each).Is(sourcehealth.Collecting)
+				s.Stream(each).SetState(sourcehealth.Authenticated)
+				s.Stream(each).SetState(sourcehealth.Collecting)
 			}
 		})
 	}
-	s.Stopping()
+	s.Stop()
 	streams.Wait()
 	<-s.Done()
 	for _, each := range podlog.EventTypes() {
@@ -423,14 +429,14 @@ func TestSource_reportsFaultsThatAlternateOnceEach(t *testing.T) {
 		stream := s.Stream(podlog.Message)
 		for attempt := range 20 {
 			status := 502 + attempt%2
-			stream.Failing(sourcehealth.Fault{
+			stream.SetRetrying(sourcehealth.Fault{
 				Type: sourcehealth.ThirdPartyGeneric, Label: "status_" + strconv.Itoa(status), Status: status, Message: "trouble",
 			}, attempt+1, time.Time{})
 		}
 		event := s.last(3)
 		assert.EqualValues(t, 503, attributes(event)["http.response.status_code"])
-		stream.Is(sourcehealth.Collecting)
-		stream.Failing(dropped(), 1, time.Time{})
+		stream.SetState(sourcehealth.Collecting)
+		stream.SetRetrying(dropped(), 1, time.Time{})
 		s.last(5)
 	})
 }
@@ -439,12 +445,12 @@ func TestSource_showsWhatPeopleCallIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &watcher{}
 		s := status.NewSource(message(), w.report)
-		s.Describe(status.Identity{Name: "proofpointpod/east", Description: "the eastern cluster"})
-		s.Started()
-		s.Initialized()
+		s.SetIdentity(status.Identity{Name: "proofpointpod/east", Description: "the eastern cluster"})
+		s.SetStarted()
+		s.ReportInitialized()
 		assert.Equal(t, "proofpointpod/east", attributes(w.events()[0])["name"])
 		assert.Equal(t, "the eastern cluster", attributes(w.events()[0])["description"])
-		s.Stopping()
+		s.Stop()
 		<-s.Done()
 	})
 }

@@ -29,18 +29,17 @@ const (
 	attrGapsOldest  = "gaps.oldest"
 )
 
-// event says how the source is: OK while all its streams are well, a permanent error when none of them can go on by
-// itself, a recoverable one in between. Its attributes are those of the stream that is worst off, and under `streams`
-// those of each. The caller holds the lock.
-func (s *Source) event() *componentstatus.Event {
-	quits := 0
+// statusEventLocked returns the component's status: OK while all streams are well, a permanent error when all have
+// stopped, a recoverable one in between. Its attributes are those of the worst stream, and under `streams` those of each.
+func (s *Source) statusEventLocked() *componentstatus.Event {
+	stopped := 0
 	var messages []string
 	for _, stream := range s.streams {
-		if text := stream.errorText(); text != "" {
+		if text := stream.errorTextLocked(); text != "" {
 			messages = append(messages, string(stream.Type)+": "+text)
 		}
-		if stream.status.quit {
-			quits++
+		if stream.condition.hasStopped {
+			stopped++
 		}
 	}
 
@@ -51,12 +50,12 @@ func (s *Source) event() *componentstatus.Event {
 	if s.identity.Description != "" {
 		attributes.PutStr(attrDescription, s.identity.Description)
 	}
-	s.worst().put(attributes)
+	s.worstLocked().putLocked(attributes)
 	streams := attributes.PutEmptyMap(attrStreams)
 	for _, stream := range s.streams {
 		of := streams.PutEmptyMap(string(stream.Type))
-		stream.put(of)
-		if text := stream.errorText(); text != "" {
+		stream.putLocked(of)
+		if text := stream.errorTextLocked(); text != "" {
 			of.PutStr(attrError, text)
 		}
 	}
@@ -65,7 +64,7 @@ func (s *Source) event() *componentstatus.Event {
 	code := componentstatus.StatusOK
 	if len(messages) > 0 {
 		code = componentstatus.StatusRecoverableError
-		if quits == len(s.streams) {
+		if stopped == len(s.streams) {
 			code = componentstatus.StatusPermanentError
 		}
 		options = append(options, componentstatus.WithError(errors.New(strings.Join(messages, "; "))))
@@ -73,61 +72,60 @@ func (s *Source) event() *componentstatus.Event {
 	return componentstatus.NewEvent(code, options...)
 }
 
-// worst is the stream that is worst off. The caller holds the lock.
-func (s *Source) worst() *Stream {
+func (s *Source) worstLocked() *Stream {
 	worst := s.streams[0]
 	for _, stream := range s.streams {
-		if stream.worse(worst) {
+		if stream.isWorseLocked(worst) {
 			worst = stream
 		}
 	}
 	return worst
 }
 
-// faults are what is wrong with the stream: first what keeps it from collecting, then what it goes on with.
-func (s *Stream) faults() []sourcehealth.Fault {
+// faultsLocked lists what is wrong with the stream: first what keeps it from collecting, then what it continues with.
+func (s *Stream) faultsLocked() []sourcehealth.Fault {
 	var list []sourcehealth.Fault
-	if s.status.state == sourcehealth.Error {
-		list = append(list, s.status.fault)
+	if s.condition.state == sourcehealth.Error {
+		list = append(list, s.condition.fault)
 	}
-	for _, kind := range slices.Sorted(maps.Keys(s.troubles)) {
-		list = append(list, s.troubles[kind])
+	for _, subject := range slices.Sorted(maps.Keys(s.degraded)) {
+		list = append(list, s.degraded[subject])
 	}
 	return list
 }
 
-// errorText says all that is wrong with the stream, empty if nothing is.
-func (s *Stream) errorText() string {
+// errorTextLocked returns the texts of all faults of the stream.
+func (s *Stream) errorTextLocked() string {
 	var messages []string
-	for i, fault := range s.faults() {
-		if i == 0 && s.status.state == sourcehealth.Error && !s.status.quit {
-			fault = retried(fault, s.status.deadline)
+	for i, fault := range s.faultsLocked() {
+		if i == 0 && s.condition.state == sourcehealth.Error && !s.condition.hasStopped {
+			fault = withRetry(fault, s.condition.deadline)
 		}
 		messages = append(messages, fault.Text())
 	}
 	return strings.Join(messages, "; ")
 }
 
-func (s *Stream) worse(than *Stream) bool {
-	if s.status.quit != than.status.quit {
-		return s.status.quit
+func (s *Stream) isWorseLocked(than *Stream) bool {
+	if s.condition.hasStopped != than.condition.hasStopped {
+		return s.condition.hasStopped
 	}
-	if a, b := rank(s.status.state), rank(than.status.state); a != b {
+	if a, b := rank(s.condition.state), rank(than.condition.state); a != b {
 		return a < b
 	}
 	if a, b := rank(s.reached), rank(than.reached); a != b {
 		return a < b
 	}
-	return len(s.troubles) > len(than.troubles)
+	return len(s.degraded) > len(than.degraded)
 }
 
-func (s *Stream) put(to pcommon.Map) {
-	to.PutStr(attrState, string(s.status.state))
+func (s *Stream) putLocked(to pcommon.Map) {
+	to.PutStr(attrState, string(s.condition.state))
 	if s.gaps > 0 {
 		to.PutInt(attrGapsOpen, int64(s.gaps))
 		to.PutStr(attrGapsOldest, s.oldest.UTC().Format(time.RFC3339))
 	}
-	faults := s.faults()
+	faults := s.faultsLocked()
 	if len(faults) == 0 {
 		return
 	}
@@ -137,11 +135,11 @@ func (s *Stream) put(to pcommon.Map) {
 	if fault.Status != 0 {
 		to.PutInt(attrStatusCode, int64(fault.Status))
 	}
-	if s.status.attempt > 0 {
-		to.PutInt(attrAttempt, int64(s.status.attempt))
+	if s.condition.attempt > 0 {
+		to.PutInt(attrAttempt, int64(s.condition.attempt))
 	}
-	if !s.status.deadline.IsZero() {
-		to.PutStr(attrDeadline, s.status.deadline.UTC().Format(time.RFC3339))
+	if !s.condition.deadline.IsZero() {
+		to.PutStr(attrDeadline, s.condition.deadline.UTC().Format(time.RFC3339))
 	}
 }
 

@@ -1,7 +1,6 @@
 package status
 
 import (
-	"fmt"
 	"strings"
 	"time"
 
@@ -15,72 +14,78 @@ type Token string
 const (
 	// LiveToken is that of the live sessions, and of the archive's where there is no other.
 	LiveToken Token = "live"
-	// ArchiveToken is the second token, which is for the archive's sessions only.
+	// ArchiveToken is the second token, which is for archive sessions only.
 	ArchiveToken Token = "archive"
 )
 
 // Tokens lists all tokens.
 func Tokens() []Token { return []Token{LiveToken, ArchiveToken} }
 
-func (t Token) subject() subject {
+func (t Token) subject() sourcehealth.Subject {
 	if t == ArchiveToken {
-		return archiveToken
+		return sourcehealth.ArchiveToken
 	}
-	return liveToken
+	return sourcehealth.LiveToken
 }
 
-// lifetime is what is known of how long a token lives.
+// tokens is what is known of the age of the tokens. Its source's lock guards it.
+type tokens struct {
+	lifetimes   map[Token]lifetime
+	clockBehind time.Duration // how far this machine's clock is behind the service's
+}
+
+// lifetime is how long a token lives.
 type lifetime struct {
-	origin  Origin
-	expires time.Time
-	told    string // the label of the newest event; empty: there was none
+	origin   Origin
+	expires  time.Time
+	reported string // the label of the newest event; empty: there was none
 }
 
-// TokenExpires notes when a token of an origin expires, as it says itself; zero: it does not say. A warning is due 14 days,
-// 7 days and 1 day before, and when it has expired. Another time is another token. It is called by any goroutine.
-func (s *Source) TokenExpires(of Token, from Origin, at time.Time) {
+// SetTokenExpiry records when a token of an origin expires, as it says itself; zero: it does not say. Warnings open 14
+// days, 7 days and 1 day before, and when it has expired. Another time is another token. Any goroutine may call it.
+func (s *Source) SetTokenExpiry(token Token, from Origin, at time.Time) {
 	s.change(func() {
-		if s.lifetimes[of].expires.Equal(at) {
+		if s.tokens.lifetimes[token].expires.Equal(at) {
 			return
 		}
-		s.resolve(s.tracker(nil, of.subject()), "there is another token")
-		s.lifetimes[of] = lifetime{origin: from, expires: at}
-		s.judgeToken(of, time.Now())
+		s.resolveLocked(s.trackerLocked(nil, token.subject()), ruleOf(token.subject()).ends)
+		s.tokens.lifetimes[token] = lifetime{origin: from, expires: at}
+		s.checkTokenAgeLocked(token, time.Now())
 	})
 }
 
-// TokenExpiry is when a token expires; zero: not known.
-func (s *Source) TokenExpiry(of Token) time.Time {
+// TokenExpiry returns when a token expires; zero: not known.
+func (s *Source) TokenExpiry(token Token) time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.lifetimes[of].expires
+	return s.tokens.lifetimes[token].expires
 }
 
-// judgeToken makes the event that a token's age calls for. By whose clock: the service's, as far as it is known, since
-// it is the service that refuses an old token. The caller holds the lock.
-func (s *Source) judgeToken(of Token, now time.Time) {
-	life := s.lifetimes[of]
-	label := expiryLabel(life.expires, now.Add(s.skew))
-	if label == life.told {
+// checkTokenAgeLocked makes the event that a token's age requires. The clock is the service's, as far as it is known,
+// since the service refuses an old token.
+func (s *Source) checkTokenAgeLocked(token Token, now time.Time) {
+	life := s.tokens.lifetimes[token]
+	label := expiryLabel(life.expires, now.Add(s.tokens.clockBehind))
+	if label == life.reported {
 		return
 	}
-	t := s.tracker(nil, of.subject())
 	if label == "" {
-		s.resolve(t, "by the service's clock, it does not expire soon")
+		s.resolveLocked(s.trackerLocked(nil, token.subject()), "by the service's clock, it does not expire soon")
 	} else {
-		s.wrong(t, sourcehealth.SeverityWarning, tokenExpires(life.origin, label, life.expires), 1)
+		s.recordFaultLocked(nil, tokenFault(token, life, label), 1)
 	}
-	life.told = label
-	s.lifetimes[of] = life
+	life.reported = label
+	s.tokens.lifetimes[token] = life
 }
 
 // The labels of a token's age.
 const (
 	labelExpired = "token_expired"
-	labelExpires = "token_expires_" // in so many days
+	labelExpires = "token_expires_" // in this many days
 )
 
-// expiryLabel is empty while a token is good for more than 14 days, or does not say when it expires.
+// expiryLabel returns the label of a token's age: empty while it is valid for more than 14 days, or does not say when it
+// expires.
 func expiryLabel(expires, now time.Time) string {
 	const day = 24 * time.Hour
 	left := expires.Sub(now)
@@ -103,19 +108,17 @@ func IsTokenAge(event sourcehealth.Event) bool {
 	return event.Details.Error == labelExpired || strings.HasPrefix(event.Details.Error, labelExpires)
 }
 
-// tokenExpires is the fault of a token that expires soon, or has.
-func tokenExpires(from Origin, label string, at time.Time) sourcehealth.Fault {
-	expires := "expires"
+// tokenFault returns the fault of a token that expires soon, or has expired.
+func tokenFault(token Token, life lifetime, label string) sourcehealth.Fault {
+	k := tokenExpires
 	if label == labelExpired {
-		expires = "has expired; sessions that are open may go on, but the service accepts no other. It expired"
+		k = tokenExpired
 	}
 	use := "write it in its place, and restart the collector; a reload (SIGHUP) will do if the value does not come from the environment"
-	if from.renews {
-		use = "put it where the extension gets it from; it is taken up by itself"
+	if life.origin.Renews() {
+		use = "put it where the extension gets it from: the source uses it as soon as the extension gives it"
 	}
-	return sourcehealth.Fault{
-		Type: sourcehealth.ThirdPartyConfig, Label: label,
-		Message: fmt.Sprintf("%s %s at %s: make another in the PoD administration portal (Settings > API Key Management), and %s",
-			from.token(), expires, at.UTC().Format(time.RFC3339), use),
-	}
+	fault := k.newFault("{token}", life.origin.token(), "{time}", rfc3339(life.expires), "{use}", use)
+	fault.Label, fault.Subject = label, token.subject()
+	return fault
 }

@@ -21,9 +21,9 @@ func diskFull() sourcehealth.Fault { return status.StorageFails(errors.New("no s
 func TestStream_goesOnWithATrouble(t *testing.T) {
 	watch(t, both(), func(s *source) {
 		stream := s.Stream(podlog.Message)
-		stream.Is(sourcehealth.Collecting)
-		s.Stream(podlog.Maillog).Is(sourcehealth.Collecting)
-		stream.Trouble(status.StorageTrouble, diskFull())
+		stream.SetState(sourcehealth.Collecting)
+		s.Stream(podlog.Maillog).SetState(sourcehealth.Collecting)
+		stream.SetDegraded(diskFull())
 
 		event := s.last(4)
 		assert.Equal(s.t, componentstatus.StatusRecoverableError, event.Status())
@@ -44,7 +44,7 @@ func TestStream_goesOnWithATrouble(t *testing.T) {
 			},
 		}, attributes(event), "the source is as its stream that is worst off")
 
-		stream.Clear(status.StorageTrouble)
+		stream.ClearDegraded(sourcehealth.Storage)
 		event = s.last(5)
 		assert.Equal(s.t, componentstatus.StatusOK, event.Status())
 		assert.Len(s.t, attributes(event), 2, "nothing of it is left")
@@ -54,25 +54,25 @@ func TestStream_goesOnWithATrouble(t *testing.T) {
 func TestStream_troublesAreReportedOnChangeOnly(t *testing.T) {
 	watch(t, message(), func(s *source) {
 		stream := s.Stream(podlog.Message)
-		stream.Clear(status.StorageTrouble)
+		stream.ClearDegraded(sourcehealth.Storage)
 		s.last(1)
-		stream.Trouble(status.StorageTrouble, diskFull())
-		stream.Trouble(status.StorageTrouble, status.StorageFails(errors.New("the same, in other words")))
+		stream.SetDegraded(diskFull())
+		stream.SetDegraded(status.StorageFails(errors.New("the same, in other words")))
 		s.last(2)
-		stream.Trouble(status.BackfillTrouble, status.SecondTokenNeeded("a"))
+		stream.SetDegraded(status.SecondTokenNeeded("a"))
 		s.last(3)
-		stream.Trouble(status.BackfillTrouble, status.FillFails(dropped()))
+		stream.SetDegraded(status.BackfillFails(dropped()))
 		s.last(4)
-		stream.Trouble(status.BackfillTrouble, status.FillFails(refused()))
+		stream.SetDegraded(status.BackfillFails(refused()))
 		event := s.last(5)
 		assert.ErrorContains(s.t, event.Err(), "in other words", "the newest words for it")
 		assert.ErrorContains(s.t, event.Err(), "the archive can't be read, gaps stay open: the service refuses the token")
-		stream.Clear(status.StorageTrouble)
+		stream.ClearDegraded(sourcehealth.Storage)
 		event = s.last(6)
 		assert.NotContains(s.t, event.Err().Error(), "in other words")
-		stream.Clear(status.StorageTrouble)
+		stream.ClearDegraded(sourcehealth.Storage)
 		s.last(6)
-		stream.Clear(status.BackfillTrouble)
+		stream.ClearDegraded(sourcehealth.Backfill)
 		assert.Equal(s.t, componentstatus.StatusOK, s.last(7).Status())
 	})
 }
@@ -81,19 +81,19 @@ func TestStream_troublesAreReportedOnChangeOnly(t *testing.T) {
 func TestStream_failsWithATrouble(t *testing.T) {
 	watch(t, message(), func(s *source) {
 		stream := s.Stream(podlog.Message)
-		stream.Trouble(status.StorageTrouble, diskFull())
-		stream.Failing(dropped(), 2, time.Time{})
+		stream.SetDegraded(diskFull())
+		stream.SetRetrying(dropped(), 2, time.Time{})
 		event := s.last(3)
 		assert.Equal(s.t, "ThirdPartyGeneric", attributes(event)["error.type"])
 		assert.Equal(s.t, int64(2), attributes(event)["retry.attempt"])
 		require.ErrorContains(s.t, event.Err(), "message: the connection ended"+retriedForEver+"; the position is not saved")
 
-		stream.Is(sourcehealth.Collecting)
+		stream.SetState(sourcehealth.Collecting)
 		event = s.last(4)
 		assert.Equal(s.t, "FirstPartyGeneric", attributes(event)["error.type"], "the trouble is still there")
 		assert.NotContains(s.t, attributes(event), "retry.attempt")
 
-		stream.Quit(refused(), 1)
+		stream.SetStopped(refused(), 1)
 		assert.Equal(s.t, componentstatus.StatusPermanentError, s.last(5).Status())
 	})
 }
@@ -102,22 +102,22 @@ func TestStream_tellsOfOpenGaps(t *testing.T) {
 	watch(t, both(), func(s *source) {
 		from := time.Date(2026, 1, 12, 12, 10, 0, 5, time.FixedZone("", 3600))
 		stream := s.Stream(podlog.Message)
-		stream.Gaps(0, time.Time{}, true)
+		stream.SetGaps(0, time.Time{}, true)
 		s.last(1)
-		stream.Gaps(2, from, true)
+		stream.SetGaps(2, from, true)
 		event := s.last(2)
 		assert.Equal(s.t, componentstatus.StatusOK, event.Status(), "a gap is no error: it is being filled")
 		assert.Equal(s.t, map[string]any{
 			"state": "Initialized", "gaps.open": int64(2), "gaps.oldest": "2026-01-12T11:10:00Z",
 		}, attributes(event)["streams"].(map[string]any)["message"])
-		stream.Gaps(2, from, true)
+		stream.SetGaps(2, from, true)
 		s.last(2)
-		stream.Gaps(2, from.Add(time.Hour), true)
+		stream.SetGaps(2, from.Add(time.Hour), true)
 		s.last(3)
-		stream.Failing(dropped(), 1, time.Time{})
+		stream.SetRetrying(dropped(), 1, time.Time{})
 		event = s.last(4)
 		assert.Equal(s.t, int64(2), attributes(event)["gaps.open"], "they are still open")
-		stream.Gaps(0, time.Time{}, true)
+		stream.SetGaps(0, time.Time{}, true)
 		assert.NotContains(s.t, attributes(s.last(5)), "gaps.open")
 	})
 }
@@ -125,25 +125,25 @@ func TestStream_tellsOfOpenGaps(t *testing.T) {
 func TestStream_tellsOnce(t *testing.T) {
 	gone := func(hour int) sourcehealth.Fault {
 		from := time.Date(2026, 1, 12, hour, 10, 0, 0, time.UTC)
-		return status.Unrecoverable(from, from.Add(time.Hour))
+		return status.GapUnrecoverable(from, from.Add(time.Hour))
 	}
 	for name, test := range map[string]struct {
 		before func(*status.Stream)
 		status componentstatus.Status // after it was told
 	}{
-		"while all is well":   {func(stream *status.Stream) { stream.Is(sourcehealth.Collecting) }, componentstatus.StatusOK},
-		"in another trouble":  {func(stream *status.Stream) { stream.Trouble(status.BackfillTrouble, status.SecondTokenNeeded("a")) }, componentstatus.StatusRecoverableError},
-		"in storage trouble":  {func(stream *status.Stream) { stream.Trouble(status.StorageTrouble, diskFull()) }, componentstatus.StatusRecoverableError},
-		"while it fails":      {func(stream *status.Stream) { stream.Failing(dropped(), 1, time.Time{}) }, componentstatus.StatusRecoverableError},
-		"after it has failed": {func(stream *status.Stream) { stream.Quit(refused(), 1) }, componentstatus.StatusPermanentError},
+		"while all is well":   {func(stream *status.Stream) { stream.SetState(sourcehealth.Collecting) }, componentstatus.StatusOK},
+		"in another trouble":  {func(stream *status.Stream) { stream.SetDegraded(status.SecondTokenNeeded("a")) }, componentstatus.StatusRecoverableError},
+		"in storage trouble":  {func(stream *status.Stream) { stream.SetDegraded(diskFull()) }, componentstatus.StatusRecoverableError},
+		"while it fails":      {func(stream *status.Stream) { stream.SetRetrying(dropped(), 1, time.Time{}) }, componentstatus.StatusRecoverableError},
+		"after it has failed": {func(stream *status.Stream) { stream.SetStopped(refused(), 1) }, componentstatus.StatusPermanentError},
 	} {
 		t.Run(name, func(t *testing.T) {
 			watch(t, message(), func(s *source) {
 				stream := s.Stream(podlog.Message)
 				test.before(stream)
 				s.last(2)
-				stream.Lost(gone(12))
-				stream.Lost(gone(13)) // at once, and yet each is told
+				stream.ReportLoss(gone(12))
+				stream.ReportLoss(gone(13)) // at once, and yet each is told
 				s.last(6)
 				for i, hour := range map[int]int{2: 12, 4: 13} {
 					text := fmt.Sprintf("from 2026-01-12T%d:10:00Z to 2026-01-12T%d:10:00Z", hour, hour+1)
@@ -162,13 +162,13 @@ func TestStream_saysNothingOfTroublesOnceItStops(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var w watcher
 		s := status.NewSource(message(), w.report)
-		s.Initialized()
-		s.Stopping()
+		s.ReportInitialized()
+		s.Stop()
 		stream := s.Stream(podlog.Message)
-		stream.Trouble(status.StorageTrouble, diskFull())
-		stream.Clear(status.StorageTrouble)
-		stream.Gaps(3, time.Now(), true)
-		stream.Lost(diskFull())
+		stream.SetDegraded(diskFull())
+		stream.ClearDegraded(sourcehealth.Storage)
+		stream.SetGaps(3, time.Now(), true)
+		stream.ReportLoss(diskFull())
 		synctest.Wait()
 		<-s.Done()
 		assert.Len(t, w.events(), 1)
@@ -184,13 +184,13 @@ func TestFault_ofPositions(t *testing.T) {
 	assert.False(t, needed.NewTokenHelps, "a new first token does not")
 	assert.Contains(t, needed.Message, "backfill.api_secret")
 
-	fills := status.FillFails(refused())
+	fills := status.BackfillFails(refused())
 	assert.Equal(t, sourcehealth.ThirdPartyConfig, fills.Type)
 	assert.Equal(t, "backfill_status_401", fills.Label, "another fault than that of the live session")
 	assert.Equal(t, 401, fills.Status)
-	assert.Equal(t, "It is tried again by itself", fills.Outlook, "whatever becomes of a live session")
+	assert.Equal(t, "It is retried", fills.Outlook, "whatever becomes of a live session")
 
-	gone := status.Unrecoverable(time.Date(2026, 1, 12, 12, 10, 0, 0, time.UTC), time.Date(2026, 1, 12, 13, 0, 0, 0, time.UTC))
+	gone := status.GapUnrecoverable(time.Date(2026, 1, 12, 12, 10, 0, 0, time.UTC), time.Date(2026, 1, 12, 13, 0, 0, 0, time.UTC))
 	assert.Equal(t, sourcehealth.ThirdPartyGeneric, gone.Type)
 	assert.Contains(t, gone.Message, "30 days")
 }
@@ -198,14 +198,14 @@ func TestFault_ofPositions(t *testing.T) {
 func TestStream_tellsWhatIsWrong(t *testing.T) {
 	watch(t, message(), func(s *source) {
 		stream := s.Stream(podlog.Message)
-		stream.Is(sourcehealth.Collecting)
-		assert.Empty(s.t, stream.Wrong())
-		stream.Trouble(status.StorageTrouble, diskFull())
-		degraded := status.Wrong{Fault: diskFull(), Effect: status.Degraded}
-		assert.Equal(s.t, []status.Wrong{degraded}, stream.Wrong())
-		stream.Failing(dropped(), 1, time.Time{})
-		assert.Equal(s.t, []status.Wrong{{Fault: dropped(), Effect: status.Retrying}, degraded}, stream.Wrong())
-		stream.Quit(refused(), 1)
-		assert.Equal(s.t, []status.Wrong{{Fault: refused(), Effect: status.Stopped}, degraded}, stream.Wrong())
+		stream.SetState(sourcehealth.Collecting)
+		assert.Empty(s.t, stream.ActiveFaults())
+		stream.SetDegraded(diskFull())
+		degraded := status.ActiveFault{Fault: diskFull(), Effect: status.Degraded}
+		assert.Equal(s.t, []status.ActiveFault{degraded}, stream.ActiveFaults())
+		stream.SetRetrying(dropped(), 1, time.Time{})
+		assert.Equal(s.t, []status.ActiveFault{{Fault: dropped(), Effect: status.Retrying}, degraded}, stream.ActiveFaults())
+		stream.SetStopped(refused(), 1)
+		assert.Equal(s.t, []status.ActiveFault{{Fault: refused(), Effect: status.Stopped}, degraded}, stream.ActiveFaults())
 	})
 }

@@ -185,7 +185,7 @@ func (d *delivery) reject(rejected []asideRecord) {
 		if len(names) < namedRecords {
 			names = append(names, name)
 		}
-		d.health.Lost(status.PipelineRejects(name, one.refusal))
+		d.health.ReportLoss(status.PipelineRejects(name, one.refusal))
 		one.owner.rejected(one.record)
 	}
 	d.metrics.refused(len(rejected))

@@ -278,7 +278,7 @@ func (d *delivery) open() { d.handover.start() }
 func (d *delivery) sessionOpened() {
 	d.collecting = true
 	if d.fault != nil {
-		d.health.Failing(*d.fault, d.outage.Attempts(), d.outage.Deadline())
+		d.health.SetRetrying(*d.fault, d.outage.Attempts(), d.outage.Deadline())
 	}
 }
 

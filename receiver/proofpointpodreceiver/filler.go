@@ -378,7 +378,7 @@ func (f *filler) extend(w position.Window, limit time.Duration) {
 func (f *filler) needSecondToken(reason string) {
 	fault := status.SecondTokenNeeded(reason)
 	f.logger.Error("gaps can't be filled", zap.String("error", fault.Message))
-	f.health.Trouble(status.BackfillTrouble, fault)
+	f.health.SetDegraded(fault)
 }
 
 // setLosing notes whether pauses lose records.
@@ -398,7 +398,7 @@ func (f *filler) setLosing(losing bool) {
 // clearTrouble notes that gaps are filled, if nothing is left that a second token would be needed for.
 func (f *filler) clearTrouble() {
 	if len(f.hopeless) == 0 && !f.losing {
-		f.health.Clear(status.BackfillTrouble)
+		f.health.ClearDegraded(sourcehealth.Backfill)
 	}
 }
 
@@ -407,13 +407,13 @@ func (f *filler) failed(err error) {
 	if f.stop.Err() != nil {
 		return
 	}
-	fault, retryAfter := faultOf(err, f.credentials.origin, status.OfArchive)
+	fault, retryAfter := faultOf(err, f.credentials.origin, status.ArchiveFault)
 	if f.ownToken && fault.Type == sourcehealth.ThirdPartyConfig && fault.NewTokenHelps {
 		f.refused = true
-		fault = status.FillFails(fault)
+		fault = status.BackfillFails(fault)
 		fault.Outlook = "It is not tried again: correct backfill.api_secret, and restart or reload the collector. Live records keep coming"
 		f.logger.Error("gaps can't be filled", zap.String("error", fault.Text()))
-		f.health.Trouble(status.BackfillTrouble, fault)
+		f.health.SetDegraded(fault)
 		return
 	}
 	if !f.ownToken && f.outage.Attempts() >= soonAgain {
@@ -422,7 +422,7 @@ func (f *filler) failed(err error) {
 	wait := f.wait(retryAfter)
 	if f.outage.Attempts() > 1 {
 		// A single failure is usual, and not worth an alarm.
-		f.health.Trouble(status.BackfillTrouble, status.FillFails(fault))
+		f.health.SetDegraded(status.BackfillFails(fault))
 	}
 	f.logger.Warn("the archive was not read to the end; trying again",
 		zap.String("error", fault.Message), zap.Int("attempt", f.outage.Attempts()),

@@ -39,7 +39,7 @@ func (g *gapReporter) show() {
 	if len(open) > 0 {
 		oldest = open[0].From
 	}
-	g.health.Gaps(len(open), oldest, g.backfill)
+	g.health.SetGaps(len(open), oldest, g.backfill)
 }
 
 // expire gives up what the archive has no more, and says whether there was a gap of that kind.
@@ -47,14 +47,14 @@ func (g *gapReporter) expire() bool {
 	gone := g.position.Unrecoverable(g.clock.Now())
 	switch n := len(gone.Gaps); {
 	case n > maxReported:
-		g.lost(status.UnrecoverableGaps(n, gone.Gaps[0].From, gone.Gaps[n-1].To), n)
+		g.lost(status.GapsUnrecoverable(n, gone.Gaps[0].From, gone.Gaps[n-1].To), n)
 	default:
 		for _, gap := range gone.Gaps {
-			g.lost(status.Unrecoverable(gap.From, gap.To), 1, zap.Time("from", gap.From), zap.Time("to", gap.To))
+			g.lost(status.GapUnrecoverable(gap.From, gap.To), 1, zap.Time("from", gap.From), zap.Time("to", gap.To))
 		}
 	}
 	if gone.Records > 0 {
-		g.lost(status.UnrecoverableRecords(gone.Records), 1, zap.Int("records", gone.Records))
+		g.lost(status.RecordsUnrecoverable(gone.Records), 1, zap.Int("records", gone.Records))
 	}
 	if len(gone.Gaps) > 0 {
 		g.show()
@@ -65,6 +65,6 @@ func (g *gapReporter) expire() bool {
 // lost reports so many gaps that can't be filled.
 func (g *gapReporter) lost(fault sourcehealth.Fault, count int, fields ...zap.Field) {
 	g.logger.Error("gap unrecoverable", append(fields, zap.String("error", fault.Message))...)
-	g.health.Lost(fault)
+	g.health.ReportLoss(fault)
 	g.metrics.unrecoverable(count)
 }

@@ -33,7 +33,7 @@ func TestGaps_areGivenUpWhereTheArchiveIsNotRead(t *testing.T) {
 		s.elapse(7 * time.Hour)
 		assert.Greater(t, s.gaps()[0].From.Sub(began), time.Hour)
 		assert.Positive(t, s.logged("gap unrecoverable"))
-		assert.NotNil(t, s.host.reported("may be missing for good"))
+		assert.NotNil(t, s.host.reported("may be lost"))
 		assert.Positive(t, s.metric(metricUnrecoverable)["event_type=message"])
 	})
 }
@@ -64,7 +64,7 @@ func TestGaps_manyThatAreTooOldAreReportedAsOne(t *testing.T) {
 		where.Refused(old, time.Now())
 		s.elapse(time.Second)
 		assert.Equal(t, 1, s.logged("gap unrecoverable"), "the records that were never in reach")
-		assert.Contains(t, s.said(), "2 records may be missing for good")
+		assert.Contains(t, s.said(), "2 records may be lost")
 		s.shutdown()
 		s.elapse(3 * 24 * time.Hour)
 		s.start()

@@ -69,7 +69,7 @@ func (m *streamMetrics) observeState(o metric.Int64Observer) {
 }
 
 func (m *streamMetrics) observeErrors(o metric.Int64Observer) {
-	for _, wrong := range m.health.Wrong() {
+	for _, wrong := range m.health.ActiveFaults() {
 		o.Observe(1, m.with(
 			attribute.String(attrErrorType, string(wrong.Fault.Type)),
 			attribute.String(attrReason, wrong.Fault.Label),

@@ -219,15 +219,15 @@ func (d *delivery) refused(fault sourcehealth.Fault, count int) (time.Duration, 
 	d.fault = &fault
 	if giveUp {
 		fault.Outlook = d.outage.GiveUpAdvice()
-		d.health.Quit(fault, d.outage.Attempts())
+		d.health.SetStopped(fault, d.outage.Attempts())
 		d.logger.Error("not collecting any more",
 			zap.String("error", fault.Text()), zap.String("error.type", string(fault.Type)))
 		return 0, errGaveUp
 	}
 	if d.isBackground {
-		d.health.Trouble(status.BackfillTrouble, status.FillFails(fault))
+		d.health.SetDegraded(status.BackfillFails(fault))
 	} else {
-		d.health.Failing(fault, d.outage.Attempts(), d.outage.Deadline())
+		d.health.SetRetrying(fault, d.outage.Attempts(), d.outage.Deadline())
 	}
 	d.logger.Warn("a batch is held until the pipeline accepts it; nothing is read meanwhile",
 		zap.String("error", fault.Text()),
@@ -261,12 +261,12 @@ func (d *delivery) accepted() {
 	}
 	d.fault = nil
 	if d.isBackground {
-		d.health.Clear(status.BackfillTrouble)
+		d.health.ClearDegraded(sourcehealth.Backfill)
 		return
 	}
-	d.health.PipelineWell()
+	d.health.EndPipelineOutage()
 	if d.collecting {
-		d.health.Is(sourcehealth.Collecting)
+		d.health.SetState(sourcehealth.Collecting)
 		d.logger.Info("the pipeline accepts records again")
 	}
 }

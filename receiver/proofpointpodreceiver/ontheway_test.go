@@ -81,7 +81,7 @@ func onTheWay() map[string]trouble {
 	untrusted := []string{"TLS handshake with logstream.proofpoint.com:443", "certificate is not trusted", "tls.ca_file", "clock"}
 	return map[string]trouble{
 		"a plaintext alert":                  {writes(podsim.Alert(80)), []string{"internal error", "breaks TLS"}},
-		"a plaintext alert: bad certificate": {writes(podsim.Alert(42)), []string{"bad certificate; check that endpoint", "breaks TLS"}},
+		"a plaintext alert: bad certificate": {writes(podsim.Alert(42)), []string{"bad certificate; the TLS handshake failed: check that endpoint", "breaks TLS"}},
 		"a plaintext alert: certificate required": {
 			writes(podsim.Alert(116)), []string{"none is configured: set tls.cert_file and tls.key_file"},
 		},

@@ -437,7 +437,7 @@ func TestPosition_whatIsOlderThanTheArchiveIsToldOnce(t *testing.T) {
 		s.start()
 		s.elapse(5 * time.Second)
 		const interval = "2000-01-01T00:04:00Z to 2000-01-03T01:00:00Z" // sure by a sign of life; whole hours of the archive
-		event := s.host.reported("may be missing for good")
+		event := s.host.reported("may be lost")
 		require.NotNil(t, event)
 		require.ErrorContains(t, event.Err(), interval)
 		assert.Equal(t, "ThirdPartyGeneric", attr(event, "error.type"))

@@ -16,7 +16,7 @@ import (
 // recover waits until it makes sense to try again after err. It returns false if it never does, or if the source
 // stops.
 func (s *stream) recover(err error, auth http.Header) bool {
-	fault, retryAfter := faultOf(err, s.credentials.origin, status.Of)
+	fault, retryAfter := faultOf(err, s.credentials.origin, status.SessionFault)
 	s.failing = true
 	lost := podlog.AsError(err).Ended()
 	if lost {
@@ -36,7 +36,7 @@ func (s *stream) recover(err error, auth http.Header) bool {
 		s.quit(fault, s.outage.GiveUpAdvice())
 		return false
 	}
-	s.health.Failing(fault, s.outage.Attempts(), s.outage.Deadline())
+	s.health.SetRetrying(fault, s.outage.Attempts(), s.outage.Deadline())
 	if lost {
 		s.metrics.reconnect(fault.Label)
 	}
@@ -71,7 +71,7 @@ func (s *stream) habit(err error, fault sourcehealth.Fault) sourcehealth.Fault {
 	if s.quiet < leastQuiet || (s.quiet-before).Abs() > sameQuiet {
 		return fault
 	}
-	return status.EndsWhenQuiet(fault, s.quiet)
+	return status.AddQuietHabit(fault, s.quiet)
 }
 
 // errNoToken is why no session was opened while the authenticator has no token.
@@ -89,13 +89,13 @@ func faultOf(err error, from status.Origin, of func(*podlog.Error, status.Origin
 	case errors.Is(err, errNotAsked):
 		return status.NotTheArchive(err), lagWait
 	default:
-		return status.Authenticator(err), 0
+		return status.AuthenticatorFails(err), 0
 	}
 }
 
 // awaitNewToken waits for other credentials than those that were refused. No handshake is made before there are some.
 func (s *stream) awaitNewToken(fault sourcehealth.Fault, refused http.Header) bool {
-	s.health.Failing(fault, 1, time.Time{})
+	s.health.SetRetrying(fault, 1, time.Time{})
 	s.logger.Error("not collecting; waiting for another token from the authenticator",
 		zap.String("error", fault.Message), zap.String("error.type", string(fault.Type)))
 	if !s.credentials.other(s.stop, refused) {
@@ -110,7 +110,7 @@ func (s *stream) awaitNewToken(fault sourcehealth.Fault, refused http.Header) bo
 // quit ends the stream, and says why and what brings it back.
 func (s *stream) quit(fault sourcehealth.Fault, remedy string) {
 	fault.Outlook = remedy
-	s.health.Quit(fault, s.outage.Attempts())
+	s.health.SetStopped(fault, s.outage.Attempts())
 	s.logger.Error("not collecting any more",
 		zap.String("error", fault.Text()), zap.String("error.type", string(fault.Type)))
 }

@@ -154,7 +154,7 @@ func TestReport_ofASourceThatCollects(t *testing.T) {
 			Repeats: map[string]sourcehealth.RepeatReport{},
 		}, message)
 		audit := report.Streams[1]
-		assert.Equal(t, "audit", audit.EventType)
+		assert.Equal(t, sourcehealth.EventType("audit"), audit.EventType)
 		assert.Nil(t, audit.LastRecord)
 		assert.Equal(t, began, *audit.LastSignOfLife)
 		assert.Nil(t, audit.LagSeconds)

@@ -77,13 +77,13 @@ func (s *source) Start(ctx context.Context, host component.Host) error {
 	s.health = status.NewSource(s.config.SupportedEvents, func(event *componentstatus.Event) {
 		componentstatus.ReportStatus(host, event)
 	})
-	s.health.Describe(status.Identity{
+	s.health.SetIdentity(status.Identity{
 		ID: s.settings.ID.String(), Name: s.config.sourceName(s.settings.ID), Description: s.config.Description,
 	})
-	s.health.Started()
+	s.health.SetStarted()
 
 	credentials, err := newCredentials(ctx, s.config, host, func(from status.Origin, expires time.Time) {
-		s.health.TokenExpires(status.LiveToken, from, expires)
+		s.health.SetTokenExpiry(status.LiveToken, from, expires)
 	})
 	if err != nil {
 		return err
@@ -108,7 +108,7 @@ func (s *source) Start(ctx context.Context, host component.Host) error {
 	}
 	if second := s.config.Backfill.APISecret; second != "" && s.config.Backfill.Enabled {
 		set.archiveCredentials = fixedToken("backfill.api_secret", second, func(from status.Origin, expires time.Time) {
-			s.health.TokenExpires(status.ArchiveToken, from, expires)
+			s.health.SetTokenExpiry(status.ArchiveToken, from, expires)
 		})
 	}
 	metrics := make([]*streamMetrics, 0, len(s.config.SupportedEvents))
@@ -127,7 +127,7 @@ func (s *source) Start(ctx context.Context, host component.Host) error {
 	s.abort, s.stop = cancelAbort, cancelStop
 	s.takeSlots()
 	s.tellHealth(set, host, metrics)
-	s.health.Initialized()
+	s.health.ReportInitialized()
 	s.watching.Go(func() { credentials.watch(stop) })
 	for _, parts := range s.streams {
 		parts.start()
@@ -166,7 +166,7 @@ func (s *source) Shutdown(ctx context.Context) error {
 	}
 	ctx, drain, cancel := shutdownContexts(ctx)
 	defer cancel()
-	s.health.Stopping()
+	s.health.Stop()
 	s.settings.Logger.Info("finishing: sessions are closed, and what the service has still sent is handed on; this takes 10 seconds at the most")
 	s.stop()
 	ended := context.AfterFunc(drain, s.abort)

@@ -128,7 +128,7 @@ func (s *stream) collect(auth http.Header) error {
 	s.begin(session)
 	defer context.AfterFunc(s.stop, session.Finish)()
 
-	s.health.Is(sourcehealth.Collecting)
+	s.health.SetState(sourcehealth.Collecting)
 	s.logger.Info("collecting", zap.String("state", string(sourcehealth.Collecting)))
 	s.intake.delivery.sessionOpened()
 	ended := session.Receive(s.abort, s)
@@ -185,7 +185,7 @@ func (s *stream) begin(session *podlog.Session) {
 	s.pausing = false
 	s.lookAt = session.Opened().Add(lookInterval)
 	s.intake.begin()
-	s.health.Is(sourcehealth.Authenticated)
+	s.health.SetState(sourcehealth.Authenticated)
 	s.metrics.opened(session)
 	s.logger.Info("the service has accepted the handshake", zap.String("state", string(sourcehealth.Authenticated)))
 	s.setClock(session)
@@ -194,7 +194,7 @@ func (s *stream) begin(session *podlog.Session) {
 		session.Finish() // nothing is read from the archive before the service's time is known
 	}
 	if skew, told := s.clock.Skew(); told {
-		s.health.ClockIsBehind(skew)
+		s.health.SetClockBehind(skew)
 	}
 	now := s.clock.At(session.Opened())
 	s.begun = now
@@ -281,7 +281,7 @@ func (s *stream) livedLongEnough() {
 func (s *stream) well() {
 	s.failing = false
 	s.outage.End()
-	s.health.ServiceWell()
+	s.health.EndServiceOutage()
 }
 
 // Due implements [podlog.Handler].

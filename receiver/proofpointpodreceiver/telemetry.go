@@ -158,7 +158,7 @@ func (m *streamMetrics) received(records []record.Record) {
 		}
 	}
 	m.marked(record.InvalidJSON, invalid, status.RecordsInvalid)
-	m.marked(record.Truncated, cut, status.RecordsCut)
+	m.marked(record.Truncated, cut, status.RecordsTruncated)
 	m.marked(record.TooLargeForMap, large, status.RecordsTooLargeForMap)
 	m.totals.records.Add(int64(len(records)))
 	m.totals.bytes.Add(bytes)
@@ -173,7 +173,7 @@ func (m *streamMetrics) marked(problem record.Problem, count int, fault func() s
 	}
 	m.builder.ProofpointpodReceiverRecordsProblem.Add(context.Background(), int64(count),
 		m.with(attribute.String(attrProblem, string(problem))))
-	m.health.Marked(fault(), count)
+	m.health.ReportMarked(fault(), count)
 }
 
 // refused counts records that the pipeline did not take and never will.
