@@ -244,3 +244,17 @@ func (x *index) renumber(first, next uint64) {
 		}
 	}
 }
+
+// correct moves the times of acceptance from one on by so much.
+func (x *index) correct(from uint32, by time.Duration) {
+	for _, c := range slices.Backward(x.chunks) {
+		for i := len(c.entries) - 1; i >= 0; i-- {
+			e := &c.entries[i]
+			if e.Accepted < from {
+				return
+			}
+			e.Accepted = seconds(time.Unix(int64(e.Accepted), 0).Add(by))
+			c.saved = min(c.saved, i) // what is stored is not true any more
+		}
+	}
+}

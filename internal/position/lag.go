@@ -14,18 +14,23 @@ const (
 	lagReach = 6 * time.Hour
 )
 
-// lags says whether the archive can't have told all that is missing of an hour, if the newest that it told has this `ts`,
-// zero if it told nothing: live sessions have brought several records since, from the hour and not from long after the
-// gap.
-func (p *Position) lags(w Window, newest time.Time) bool {
-	from := seconds(later(newest.Add(tellSlack), w.Start))
-	until := seconds(earlier(w.End, p.gaps.last(w.Start).Add(tellAfter)))
-	lacking := 0
-	for _, e := range p.index.entries() {
-		// What was accepted later may have reached the service later, or have come from the archive itself.
+// lagsLocked says whether the archive can't have told all that is missing of an hour, if the newest that it told has this
+// `ts`, zero if it told nothing: live sessions have brought several records since, from the hour and not from long after
+// the gap.
+func (p *Position) lagsLocked(w Window, newest time.Time) bool {
+	from := later(newest.Add(tellSlack), w.Start)
+	until := earlier(w.End, p.gaps.last(w.Start).Add(tellAfter))
+	return p.delivered.countArrived(seconds(from), seconds(until)) >= overdue
+}
+
+// countArrived counts the records with a `ts` in an interval that were accepted before its end: what was accepted later
+// may have reached the service later, or have come from the archive itself.
+func (d *delivered) countArrived(from, until uint32) int {
+	count := 0
+	for _, e := range d.index.entries() {
 		if from <= e.TS && e.TS < until && e.Accepted < until {
-			lacking++
+			count++
 		}
 	}
-	return lacking >= overdue
+	return count
 }

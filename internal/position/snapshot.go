@@ -60,13 +60,33 @@ type Snapshot struct {
 	chunks   []*chunk // those of Chunks
 }
 
+// saves knows what storage has of the position. Nothing is saved before isLoaded: that would write over what is stored.
+type saves struct {
+	isLoaded bool
+	// changed: there is something new to save, besides a sign of life.
+	changed bool
+	// isStopped: the process has ended in order, so what it accepted is not in memory any more. From Restore on it has
+	// not, which has to be saved before it accepts anything.
+	isStopped bool
+	at        time.Time // of the newest successful save
+	flushed   uint64    // State.Flushed as it was saved
+	gapEdits  uint64    // gaps.edits as it was saved
+}
+
+// beginProcess notes that storage was read, and that there is a process again.
+func (s *saves) beginProcess() {
+	s.isLoaded = true
+	s.isStopped = false
+	s.changed = true
+}
+
 // NeedsSave says whether there is anything to save.
 func (p *Position) NeedsSave(now time.Time) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	// What was in the pipeline's memory at the newest save is read again if the process is killed. So a stream that has
 	// become quiet is saved on until that is none of it.
-	return p.loaded && (p.changed || p.flushed > p.savedFlushed || now.Sub(p.saved) >= lifeInterval)
+	return p.saves.isLoaded && (p.saves.changed || p.delivered.flushed > p.saves.flushed || now.Sub(p.saves.at) >= lifeInterval)
 }
 
 // Snapshot returns what a save has to store, and takes it for saved unless SaveFailed is called. Saved or SaveFailed
@@ -74,15 +94,12 @@ func (p *Position) NeedsSave(now time.Time) bool {
 func (p *Position) Snapshot() *Snapshot {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	s := &Snapshot{State: p.state(), Forgotten: slices.Clone(p.index.forgotten), gapEdits: p.gaps.edits, chunks: p.index.unsaved()}
-	if p.gaps.edits != p.savedGaps {
-		s.Gaps = &GapState{Open: slices.Clone(p.gaps.open), Hours: maps.Clone(p.gaps.hours), Late: maps.Clone(p.gaps.late)}
+	s := &Snapshot{State: p.stateLocked(), gapEdits: p.gaps.edits}
+	if p.gaps.edits != p.saves.gapEdits {
+		s.Gaps = p.gaps.state()
 	}
-	for _, c := range s.chunks {
-		s.Chunks = append(s.Chunks, Chunk{Number: c.number, Entries: slices.Clone(c.entries)})
-	}
-	p.index.stored = p.index.next
-	p.changed = false
+	p.delivered.index.snapshot(s)
+	p.saves.changed = false
 	return s
 }
 
@@ -90,41 +107,63 @@ func (p *Position) Snapshot() *Snapshot {
 func (p *Position) Saved(s *Snapshot, now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for i, c := range s.chunks {
-		c.saved = len(s.Chunks[i].Entries)
-	}
-	p.index.forgotten = p.index.forgotten[len(s.Forgotten):]
-	p.saved = now
-	p.savedFlushed = s.State.Flushed
-	p.savedGaps = s.gapEdits
+	p.delivered.index.markSaved(s)
+	p.saves.at = now
+	p.saves.flushed = s.State.Flushed
+	p.saves.gapEdits = s.gapEdits
 }
 
 // SaveFailed notes that a snapshot is not stored.
 func (p *Position) SaveFailed() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.changed = true
+	p.saves.changed = true
 }
 
-// state is the small part of a position. The caller holds the lock.
-func (p *Position) state() State {
+// stateLocked is the small part of a position.
+func (p *Position) stateLocked() State {
 	s := State{
-		Safe: p.safe, Suspect: p.suspect, Life: p.life, Accepted: p.accepted, Clean: p.clean, Flushed: p.flushed, Token: p.token,
-		Hull: p.gaps.hull(), Unreachable: p.unreachable,
-		First: p.index.next, Next: p.index.next, Horizon: p.index.horizon, Former: p.index.former,
+		Safe: p.certainty.safe, Suspect: p.certainty.suspect, Life: p.certainty.life, Token: p.certainty.token,
+		Accepted: p.delivered.accepted, Flushed: p.delivered.flushedPlace(),
+		Clean: p.saves.isStopped, Hull: p.gaps.hull(), Unreachable: p.unreported.unreachable,
 	}
-	if p.options.Unflushed == 0 {
-		s.Flushed = p.index.end()
-	}
-	if p.doubt.From.Before(p.doubt.To) {
-		doubt := p.doubt
+	if doubt := p.certainty.doubt; doubt.From.Before(doubt.To) {
 		s.Doubt = &doubt
 	}
-	for _, r := range p.aside {
+	for _, r := range p.delivered.undecided {
 		s.Undecided = append(s.Undecided, r)
 	}
-	if len(p.index.chunks) > 0 {
-		s.First = p.index.chunks[0].number
-	}
+	p.delivered.index.describe(&s)
 	return s
+}
+
+// snapshot adds what storage does not have of the index.
+func (x *index) snapshot(s *Snapshot) {
+	s.Forgotten = slices.Clone(x.forgotten)
+	s.chunks = x.unsaved()
+	for _, c := range s.chunks {
+		s.Chunks = append(s.Chunks, Chunk{Number: c.number, Entries: slices.Clone(c.entries)})
+	}
+	x.stored = x.next // even a save that fails may have written them
+}
+
+// markSaved notes that a snapshot is stored.
+func (x *index) markSaved(s *Snapshot) {
+	for i, c := range s.chunks {
+		c.saved = len(s.Chunks[i].Entries)
+	}
+	x.forgotten = x.forgotten[len(s.Forgotten):]
+}
+
+// describe adds which identities the index has.
+func (x *index) describe(s *State) {
+	s.First, s.Next, s.Horizon, s.Former = x.next, x.next, x.horizon, x.former
+	if len(x.chunks) > 0 {
+		s.First = x.chunks[0].number
+	}
+}
+
+// state is what is known of the gaps.
+func (g *gaps) state() *GapState {
+	return &GapState{Open: slices.Clone(g.open), Hours: maps.Clone(g.hours), Late: maps.Clone(g.late)}
 }

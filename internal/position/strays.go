@@ -46,21 +46,55 @@ func (s *strays) add(ts, came time.Time) {
 	s.hours[hour] = found
 }
 
-// openStrays opens the gaps of strays, which the next Opened has. Unrecoverable has those that are out of reach.
-func (p *Position) openStrays(s strays) {
+// missing collects records that are missing.
+type missing struct {
+	rules *Options
+	// from is from when on something is missing; zero: nothing is, but strays.
+	from   time.Time
+	strays strays
+}
+
+// add takes a record that came at a time. Its `ts` may lie too far back for that: then it is a stray.
+func (m *missing) add(ts, came time.Time) {
+	switch {
+	case ts.IsZero():
+		m.from = oldest(m.from, came)
+	case ts.Before(came.Add(-m.rules.ServerMemory - m.rules.Margin)):
+		m.strays.add(ts, came)
+	default:
+		m.from = oldest(m.from, earlier(ts, came))
+	}
+}
+
+// unreported is what nobody has asked for yet. Strays come to light where nothing is reported.
+type unreported struct {
+	strays gaps // those that were opened for strays
+	// unreachable is how many records are missing from further back than the archive reaches.
+	unreachable int
+}
+
+// takeGaps returns the gaps that were opened for strays since it was called last.
+func (u *unreported) takeGaps() []Gap {
+	open := u.strays.open
+	u.strays = gaps{}
+	return open
+}
+
+// takeUnreachable returns how many records were found out of reach since it was called last.
+func (u *unreported) takeUnreachable() int {
+	count := u.unreachable
+	u.unreachable = 0
+	return count
+}
+
+// openStraysLocked opens the gaps of strays.
+func (p *Position) openStraysLocked(s strays) {
 	var opened []Gap
 	for _, hour := range slices.Sorted(maps.Keys(s.hours)) {
 		opened = append(opened, s.hours[hour].gap)
 		p.gaps.comesLate(hour, s.hours[hour].came)
 	}
 	p.gaps.add(opened...)
-	p.untold.add(opened...)
-	p.unreachable += s.unreachable
-}
-
-// tellStrays returns the gaps that openStrays has opened since it was called last.
-func (p *Position) tellStrays() []Gap {
-	untold := p.untold.open
-	p.untold = gaps{}
-	return untold
+	p.unreported.strays.add(opened...)
+	p.unreported.unreachable += s.unreachable
 }

@@ -17,9 +17,8 @@ type Unrecoverable struct {
 func (p *Position) Unrecoverable(now time.Time) Unrecoverable {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	gone := Unrecoverable{Gaps: p.gaps.cut(now.Add(-servicetime.ArchiveReach)), Records: p.unreachable}
-	p.unreachable = 0
-	p.changed = p.changed || len(gone.Gaps) > 0 || gone.Records > 0
+	gone := Unrecoverable{Gaps: p.gaps.cut(now.Add(-servicetime.ArchiveReach)), Records: p.unreported.takeUnreachable()}
+	p.saves.changed = p.saves.changed || len(gone.Gaps) > 0 || gone.Records > 0
 	return gone
 }
 
@@ -56,7 +55,7 @@ type Read struct {
 func (p *Position) WindowRead(w Window, read Read) (done, lags bool, closed []Gap) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.changed = true
+	p.saves.changed = true
 	switch {
 	case read.CutOff, !p.gaps.isDue(w):
 		return false, false, nil // how far it would have gone is not known
@@ -67,7 +66,7 @@ func (p *Position) WindowRead(w Window, read Read) (done, lags bool, closed []Ga
 	}
 	switch {
 	case !done:
-	case read.Patient && p.lags(w, read.Newest):
+	case read.Patient && p.lagsLocked(w, read.Newest):
 		p.gaps.reread(w.Start)
 		return false, true, nil
 	default:
