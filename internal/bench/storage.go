@@ -60,19 +60,19 @@ func remember(ctx context.Context, client storage.Client, stream string, records
 		return err
 	}
 	begun := now.Add(-time.Hour)
-	p.Begin(begun)
-	batch := make([]position.Seen, batchRecords)
+	p.BeginSession(begun)
+	batch := make([]position.Record, batchRecords)
 	for first := 0; first < records; first += batchRecords {
 		at := begun.Add(time.Hour * time.Duration(first) / time.Duration(records))
 		for i := range batch {
 			// Spread as a hash is: the multiplier is 2^64 divided by the golden ratio.
-			batch[i] = position.Seen{ID: uint64(first+i) * 0x9e3779b97f4a7c15, TS: at}
+			batch[i] = position.Record{ID: uint64(first+i) * 0x9e3779b97f4a7c15, TS: at}
 			p.Claim(batch[i])
 		}
-		p.Accepted(batch, true, at)
+		p.Accept(batch, true, at)
 	}
-	p.End(true, now)
-	p.Close()
+	p.EndSession(true, now)
+	p.MarkStopped()
 	return store.Save(ctx, p, now)
 }
 

@@ -18,13 +18,13 @@ func mixed(n uint64) uint64 {
 
 // fill has count identities accepted, a hundred at a time, at so many a second.
 func fill(p *position.Position, first, count, rate int, now time.Time) time.Time {
-	batch := make([]position.Seen, 0, 100)
+	batch := make([]position.Record, 0, 100)
 	for i := range count {
 		id := mixed(uint64(first + i))
-		p.Claim(position.Seen{ID: id})
-		batch = append(batch, position.Seen{ID: id, TS: now})
+		p.Claim(position.Record{ID: id})
+		batch = append(batch, position.Record{ID: id, TS: now})
 		if len(batch) == cap(batch) || i == count-1 {
-			p.Accepted(batch, true, now)
+			p.Accept(batch, true, now)
 			batch = batch[:0]
 			now = now.Add(time.Duration(100) * time.Second / time.Duration(rate))
 		}
@@ -105,14 +105,14 @@ func BenchmarkSave(b *testing.B) {
 func BenchmarkAccept(b *testing.B) {
 	p := position.New(options())
 	now := fill(p, 0, 2_000_000, 10_000, noon())
-	batch := make([]position.Seen, 0, 100)
+	batch := make([]position.Record, 0, 100)
 	n := uint64(1 << 40)
 	for b.Loop() {
 		n++
 		id := mixed(n)
-		p.Claim(position.Seen{ID: id})
-		if batch = append(batch, position.Seen{ID: id, TS: now}); len(batch) == cap(batch) {
-			p.Accepted(batch, true, now)
+		p.Claim(position.Record{ID: id})
+		if batch = append(batch, position.Record{ID: id, TS: now}); len(batch) == cap(batch) {
+			p.Accept(batch, true, now)
 			batch = batch[:0]
 			if n%10_000 < 100 {
 				p.Forget(now)

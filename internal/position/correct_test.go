@@ -14,9 +14,9 @@ func TestCorrect_aGapIsAsLongAsTheTimeThatHasPassed(t *testing.T) {
 			s := begin(t, options())
 			s.handshake(12, 0)
 			s.accept(12, 1)
-			s.Correct(by, at(12, 2).Add(by))
-			s.End(false, at(12, 2).Add(by))
-			opened := s.Begin(at(12, 3).Add(by))
+			s.CorrectClock(by, at(12, 2).Add(by))
+			s.EndSession(false, at(12, 2).Add(by))
+			opened := s.BeginSession(at(12, 3).Add(by))
 			if assert.NotNil(t, opened.Gap) {
 				assert.Equal(t, at(12, 1).Add(by), opened.Gap.From)
 				assert.Equal(t, at(12, 3).Add(by), opened.Gap.To)
@@ -28,25 +28,25 @@ func TestCorrect_aGapIsAsLongAsTheTimeThatHasPassed(t *testing.T) {
 // What opened at the first handshake of the process was reckoned by the same clock; an older gap was not.
 func TestCorrect_movesTheGapOfTheFirstHandshakeOnly(t *testing.T) {
 	s := quietly(t)
-	s.Unanswered(at(12, 3))
+	s.MarkUnanswered(at(12, 3))
 	s.handshake(12, 5)
-	s.End(false, at(12, 6))
+	s.EndSession(false, at(12, 6))
 	s.stop()
 	s.handshake(14, 0)
 	before := s.Gaps()
 	assert.Len(t, before, 1, "they touch")
 
-	s.Correct(24*time.Hour, at(14, 0).Add(24*time.Hour))
+	s.CorrectClock(24*time.Hour, at(14, 0).Add(24*time.Hour))
 	gap := before[0]
 	assert.Equal(t, gap.From.Add(24*time.Hour), s.Gaps()[0].From)
-	s.Correct(-24*time.Hour, at(14, 1))
+	s.CorrectClock(-24*time.Hour, at(14, 1))
 	assert.Equal(t, before, s.Gaps())
 }
 
 func TestCorrect_nothingBeforeTheFirstHandshake(t *testing.T) {
 	s := quietly(t)
 	s.stop()
-	s.Correct(24*time.Hour, at(13, 0).Add(24*time.Hour))
+	s.CorrectClock(24*time.Hour, at(13, 0).Add(24*time.Hour))
 	assert.Empty(t, s.handshake(12, 3), "what is stored is of the service's time")
 }
 
@@ -56,7 +56,7 @@ func TestCorrect_identitiesAreAsOldAsTheyAre(t *testing.T) {
 	s.handshake(12, 0)
 	s.accept(12, 1)
 	const by = 700 * time.Hour
-	s.Correct(by, at(12, 2).Add(by))
+	s.CorrectClock(by, at(12, 2).Add(by))
 	s.Forget(at(12, 3).Add(by))
 	assert.Equal(t, 1, s.Stats().Identities)
 }

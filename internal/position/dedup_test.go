@@ -12,36 +12,36 @@ import (
 
 func TestClaim_aRecordIsNewOnce(t *testing.T) {
 	s := begin(t, options())
-	assert.True(t, s.Claim(position.Seen{ID: 7}))
-	assert.False(t, s.Claim(position.Seen{ID: 7}), "it is on its way")
+	assert.True(t, s.Claim(position.Record{ID: 7}))
+	assert.False(t, s.Claim(position.Record{ID: 7}), "it is on its way")
 	s.Release(7, 8)
-	assert.True(t, s.Claim(position.Seen{ID: 7}), "it was not handed on")
-	s.Accepted([]position.Seen{{ID: 7, TS: noon()}}, true, noon())
-	assert.False(t, s.Claim(position.Seen{ID: 7}), "it was delivered")
+	assert.True(t, s.Claim(position.Record{ID: 7}), "it was not handed on")
+	s.Accept([]position.Record{{ID: 7, TS: noon()}}, true, noon())
+	assert.False(t, s.Claim(position.Record{ID: 7}), "it was delivered")
 	s.Release(7)
-	assert.False(t, s.Claim(position.Seen{ID: 7}), "and stays so")
+	assert.False(t, s.Claim(position.Record{ID: 7}), "and stays so")
 }
 
 func TestClaim_zeroIsAnIdentityLikeAnyOther(t *testing.T) {
 	s := begin(t, options())
-	assert.True(t, s.Claim(position.Seen{ID: 0}))
-	s.Accepted([]position.Seen{{ID: 0, TS: noon()}}, true, noon())
+	assert.True(t, s.Claim(position.Record{ID: 0}))
+	s.Accept([]position.Record{{ID: 0, TS: noon()}}, true, noon())
 	s.now = noon()
-	s.Alive(at(12, 30), true)
+	s.MarkAlive(at(12, 30), true)
 	s.stop()
-	assert.False(t, s.Claim(position.Seen{ID: 0}))
+	assert.False(t, s.Claim(position.Record{ID: 0}))
 }
 
 // seen makes records that the pipeline accepts at a time.
 func (s *story) seen(count int, now time.Time) (ids []uint64) {
 	s.t.Helper()
-	records := make([]position.Seen, count)
+	records := make([]position.Record, count)
 	for i := range records {
 		records[i] = s.claim(now)
 		ids = append(ids, records[i].ID)
 	}
 	s.now = now
-	s.Accepted(records, true, now)
+	s.Accept(records, true, now)
 	s.flows(now)
 	return ids
 }
@@ -61,7 +61,7 @@ func TestForget_byAge(t *testing.T) {
 	s.handshake(12, 0)
 	old := s.seen(2048, at(12, 1))
 	young := s.seen(1, at(12, 2))
-	s.Alive(at(50, 0), true)
+	s.MarkAlive(at(50, 0), true)
 	s.Forget(at(36, 0))
 	assert.Equal(t, len(old), s.known(old), "not yet a day old")
 	s.Forget(at(36, 1).Add(time.Second))
@@ -101,7 +101,7 @@ func TestForget_notWhatAGapMayBring(t *testing.T) {
 	before := s.seen(1024, at(12, 1))
 	margin := s.seen(1024, at(13, 30))
 	s.another(at(14, 0), at(14, 10))
-	s.Alive(at(90, 0), true)
+	s.MarkAlive(at(90, 0), true)
 	s.Forget(at(90, 0))
 	assert.Zero(t, s.known(before))
 	assert.Equal(t, len(margin), s.known(margin))
@@ -115,7 +115,7 @@ func TestForget_notWhatAGapMayBring(t *testing.T) {
 func TestMissed_isEverythingAsLongAsNothingIsForgotten(t *testing.T) {
 	s := gap(t, at(12, 10), at(12, 20))
 	for _, ts := range []time.Time{at(1, 0), at(12, 15), at(20, 0), {}} {
-		assert.True(t, s.Missed(ts), ts)
+		assert.True(t, s.MayBeMissing(ts), ts)
 	}
 }
 
@@ -152,7 +152,7 @@ func TestMissed_isWhatLiesInAGapWhereIdentitiesAreForgotten(t *testing.T) {
 				{at(30, 0), true},
 				{time.Time{}, true},
 			} {
-				assert.Equal(t, test.want, s.Missed(test.ts), clock(test.ts))
+				assert.Equal(t, test.want, s.MayBeMissing(test.ts), clock(test.ts))
 			}
 		})
 	}

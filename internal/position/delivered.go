@@ -36,7 +36,7 @@ func newDelivered(o *Options) delivered {
 }
 
 // claim marks a record as on its way, and reports whether it was unknown.
-func (d *delivered) claim(r Seen) bool { return !d.index.has(r) && d.claimed.add(r.ID) }
+func (d *delivered) claim(r Record) bool { return !d.index.has(r) && d.claimed.add(r.ID) }
 
 // release makes a record unknown that was on its way or undecided. It returns what was undecided.
 func (d *delivered) release(id uint64) (undecided Undecided, was bool) {
@@ -54,7 +54,7 @@ func (d *delivered) isUnderWay(id uint64) bool {
 
 // suspend makes a claimed record undecided, once, and reports whether it did. Without a
 // `ts`, the record may have reached the service from safe on.
-func (d *delivered) suspend(r Seen, safe, now time.Time) bool {
+func (d *delivered) suspend(r Record, safe, now time.Time) bool {
 	if _, is := d.undecided[r.ID]; is {
 		return false
 	}
@@ -67,7 +67,7 @@ func (d *delivered) suspend(r Seen, safe, now time.Time) bool {
 }
 
 // accept remembers a record that was accepted or rejected.
-func (d *delivered) accept(r Seen, now time.Time) {
+func (d *delivered) accept(r Record, now time.Time) {
 	d.release(r.ID)
 	d.index.add(Entry{ID: r.ID, Accepted: seconds(now), TS: tsSeconds(r.TS)})
 }

@@ -10,8 +10,8 @@
 // hour by hour, and what was accepted before is recognised by its identity.
 //
 // Two things are less certain than they look. What the pipeline has accepted may be in its memory only, for as long as
-// [Position.Flowed] says; a kill loses it. And a position that says that its process has ended in order may not be the
-// newest there was; [Position.Stopped] looks for the proof.
+// [Position.UpdateFlow] says; a kill loses it. And a position that says that its process has ended in order may not be the
+// newest there was; [Position.JudgeStop] looks for the proof.
 //
 // # What is stored
 //

@@ -13,7 +13,7 @@ import (
 func (s *story) flowing(hour, minute int, running time.Duration, waits int) {
 	s.t.Helper()
 	s.now = at(hour, minute)
-	s.Flowed(position.Flow{Elapsed: s.now.Sub(noon()), Running: running, Waits: waits})
+	s.UpdateFlow(position.Flow{Elapsed: s.now.Sub(noon()), Running: running, Waits: waits})
 }
 
 // killed kills the process without another word from the pipeline.
@@ -86,7 +86,7 @@ func TestFlow_isNoMatterOfClocks(t *testing.T) {
 		s.accept(12, 1)
 		s.flowing(12, 1, time.Minute, 0)
 		s.now = at(13, 2)
-		s.Flowed(position.Flow{Elapsed: 2 * time.Minute, Running: 2 * time.Minute})
+		s.UpdateFlow(position.Flow{Elapsed: 2 * time.Minute, Running: 2 * time.Minute})
 		s.killed()
 		assert.Zero(t, s.Stats().Identities, "it was accepted a minute ago")
 	})

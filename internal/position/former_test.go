@@ -31,7 +31,7 @@ func updated(t *testing.T, n int) *story {
 	s.handshake(12, 0)
 	s.seen(n, at(12, 1))
 	s.close(12, 2)
-	s.Close()
+	s.MarkStopped()
 	s.save()
 	s.inFirstVersion()
 	s.owner.FormerIDs = true
@@ -42,7 +42,7 @@ func updated(t *testing.T, n int) *story {
 
 // remembers says whether a record is remembered that had a former identity, and comes again under another.
 func (s *story) remembers(former uint64, ts time.Time) bool {
-	r := position.Seen{ID: former + 1<<40, FormerID: former, TS: ts}
+	r := position.Record{ID: former + 1<<40, FormerID: former, TS: ts}
 	if !s.Claim(r) {
 		return true
 	}
@@ -78,7 +78,7 @@ func TestFormer_recordWithoutATime(t *testing.T) {
 	s.handshake(12, 0)
 	id := s.acceptLate(time.Time{}, at(12, 1))
 	s.close(12, 2)
-	s.Close()
+	s.MarkStopped()
 	s.save()
 	s.inFirstVersion()
 	s.owner.FormerIDs = true
@@ -105,7 +105,7 @@ func TestFormer_isForgotten(t *testing.T) {
 	s := updated(t, 1500)
 	s.handshake(12, 3)
 	ids := s.seen(1500, at(12, 4))
-	s.Alive(at(40, 0), true)
+	s.MarkAlive(at(40, 0), true)
 	s.Forget(at(36, 2))
 	assert.Equal(t, 1500-1024, s.remembered(1500), "chunk by chunk")
 	assert.Equal(t, len(ids), s.known(ids))
@@ -146,7 +146,7 @@ func TestFormer_chunkIsBroken(t *testing.T) {
 			s.handshake(12, 0)
 			s.seen(1024*2+100, at(12, 1))
 			s.close(12, 2)
-			s.Close()
+			s.MarkStopped()
 			s.save()
 			s.inFirstVersion()
 			s.disk.data[broken][3] ^= 1
@@ -188,7 +188,7 @@ func TestFormer_streamsWhoseIdentitiesAreAsTheyWereAreReadAsTheyAre(t *testing.T
 	s.handshake(12, 0)
 	ids := s.seen(1500, at(12, 1))
 	s.close(12, 2)
-	s.Close()
+	s.MarkStopped()
 	s.save()
 	before := s.disk.copy()
 	s.inFirstVersion()

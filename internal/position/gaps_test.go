@@ -56,13 +56,13 @@ func TestPosition_firstSessionThatDropsWhileItBringsWhatWasKept(t *testing.T) {
 func TestPosition_dropOpensAGapEvenIfTheClockGoesBack(t *testing.T) {
 	s := begin(t, options())
 	s.handshake(12, 0)
-	s.Alive(at(12, 30).Add(2*time.Second), true)
+	s.MarkAlive(at(12, 30).Add(2*time.Second), true)
 	s.drop()
 	assert.Equal(t, "12:29:58-12:30:01", clockBack(s))
-	s.Alive(at(13, 0), true)
+	s.MarkAlive(at(13, 0), true)
 	s.drop()
 	s.now = at(12, 40) // much
-	require.NotNil(t, s.Begin(s.now).Gap)
+	require.NotNil(t, s.BeginSession(s.now).Gap)
 	s.accept(12, 50)
 	s.drop()
 	assert.Equal(t, "12:50-12:51", s.handshake(12, 51), "what was safe in the future counts no more")
@@ -71,7 +71,7 @@ func TestPosition_dropOpensAGapEvenIfTheClockGoesBack(t *testing.T) {
 // clockBack has a handshake a second before what was safe.
 func clockBack(s *story) string {
 	s.now = at(12, 30).Add(time.Second)
-	return text(*s.Begin(s.now).Gap)
+	return text(*s.BeginSession(s.now).Gap)
 }
 
 // The first start is the first that reaches the service, however the ones before it ended.
@@ -96,7 +96,7 @@ func TestPosition_firstStartReadsBackWhenStorageAnswersLate(t *testing.T) {
 	}{
 		"nothing is stored":              {func(s *story) { s.disk = newMemory() }, []string{"06:30-12:30"}},
 		"no process reached the service": {func(*story) {}, []string{"06:30-12:30"}},
-		"not the first":                  {func(s *story) { s.handshake(12, 20); s.close(12, 21); s.Close(); s.save() }, nil},
+		"not the first":                  {func(s *story) { s.handshake(12, 20); s.close(12, 21); s.MarkStopped(); s.save() }, nil},
 		"what is stored is unusable":     {func(s *story) { s.disk.data["position"] = []byte("?") }, []string{"06:30-12:30"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -105,16 +105,16 @@ func TestPosition_firstStartReadsBackWhenStorageAnswersLate(t *testing.T) {
 			s := begin(t, o)
 			test.before(s)
 			s.Position = position.New(o)
-			s.ReadBackTo(at(6, 30))
-			assert.False(t, s.Loaded())
+			s.SetSince(at(6, 30))
+			assert.False(t, s.IsLoaded())
 			assert.Empty(t, s.handshake(12, 30))
 			s.acceptLate(at(12, 21), at(12, 30))
 			s.acceptLate(at(12, 21), at(12, 30))
 			s.close(12, 40)
-			s.ReadBackTo(at(6, 40))
+			s.SetSince(at(6, 40))
 			assert.Empty(t, s.handshake(12, 40))
 			s.load()
-			assert.True(t, s.Loaded())
+			assert.True(t, s.IsLoaded())
 			assert.Equal(t, test.gaps, s.gaps())
 			assert.Equal(t, test.gaps != nil, s.loaded.Opened.Gap != nil)
 		})
@@ -167,7 +167,7 @@ func TestPosition_quietTenantOpensNoGap(t *testing.T) {
 	s.handshake(12, 0)
 	s.accept(12, 1)
 	for now := at(12, 2); now.Before(at(20, 0)); now = now.Add(time.Minute) {
-		s.Alive(now, true)
+		s.MarkAlive(now, true)
 		s.now = now
 		if s.NeedsSave(now) {
 			s.save()
@@ -183,9 +183,9 @@ func TestPosition_signsOfLifeKeepTheGapOfADropShort(t *testing.T) {
 	s := begin(t, options())
 	s.handshake(12, 0)
 	s.accept(12, 1)
-	s.Alive(at(14, 0), true)
-	s.Alive(at(13, 0), true) // told late
-	s.Alive(at(14, 5), false)
+	s.MarkAlive(at(14, 0), true)
+	s.MarkAlive(at(13, 0), true) // told late
+	s.MarkAlive(at(14, 5), false)
 	s.drop()
 	assert.Equal(t, "14:00-14:10", s.handshake(14, 10), "from the last moment when nothing was on its way")
 }
@@ -194,17 +194,17 @@ func TestPosition_isNotSafeBeforeThePipelineAccepts(t *testing.T) {
 	for name, play := range map[string]func(*story){
 		"a record that is on its way":  func(s *story) { s.claim(at(12, 30)) },
 		"a record that was taken back": func(s *story) { s.Release(s.claim(at(12, 30)).ID) },
-		"a sign of life":               func(s *story) { s.Alive(at(12, 30), false) },
+		"a sign of life":               func(s *story) { s.MarkAlive(at(12, 30), false) },
 		"a record of the archive":      func(s *story) { s.now = at(12, 30); s.recover(at(12, 30)) },
 		"a late record":                func(s *story) { s.acceptLate(at(11, 0), at(12, 30)) },
 		"a record without ts":          func(s *story) { s.acceptLate(time.Time{}, at(12, 30)) },
 		"a record from the future":     func(s *story) { s.acceptLate(at(99, 0), at(12, 30)) },
 		"a save":                       func(s *story) { s.now = at(12, 30); s.save() },
 		"a window of the archive": func(s *story) {
-			s.WindowRead(position.Window{Start: at(12, 0), End: at(13, 0)}, position.Read{Complete: true})
+			s.FinishWindow(position.Window{Start: at(12, 0), End: at(13, 0)}, position.WindowResult{Complete: true})
 		},
-		"a pause that is in doubt":        func(s *story) { s.Doubt(position.Gap{From: at(12, 20), To: at(12, 30)}); s.Trust() },
-		"an hour in which nothing is due": func(s *story) { s.Forget(at(12, 30)); s.Unrecoverable(at(12, 30)) },
+		"a pause that is in doubt":        func(s *story) { s.DoubtPause(position.Gap{From: at(12, 20), To: at(12, 30)}); s.TrustPause() },
+		"an hour in which nothing is due": func(s *story) { s.Forget(at(12, 30)); s.DropUnreachable(at(12, 30)) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := begin(t, options())
@@ -241,7 +241,7 @@ func TestPosition_catchesUp(t *testing.T) {
 
 	s.close(12, 45)
 	s.handshake(12, 50)
-	s.Alive(at(12, 51), true)
+	s.MarkAlive(at(12, 51), true)
 	assert.True(t, s.CaughtUp(at(12, 50)), "nothing has come")
 }
 
@@ -265,7 +265,7 @@ func TestPosition_killIsAGapFromWhatThePipelineStillHad(t *testing.T) {
 	assert.False(t, s.knows(late))
 	assert.False(t, s.knows(unsaved))
 	assert.Equal(t, "11:45-12:20", s.handshake(12, 20), "from the oldest that may be lost")
-	assert.True(t, s.Missed(at(11, 45)))
+	assert.True(t, s.MayBeMissing(at(11, 45)))
 }
 
 // A record without a `ts` came no later than it was accepted.
@@ -286,7 +286,7 @@ func TestPosition_killOfAQuietStream(t *testing.T) {
 	s := begin(t, options())
 	s.handshake(12, 0)
 	id := s.accept(12, 1)
-	s.Alive(at(13, 0), true)
+	s.MarkAlive(at(13, 0), true)
 	s.now = at(13, 0)
 	s.save()
 	s.kill()
@@ -376,10 +376,10 @@ func TestPosition_quittingWithABatchIsAGap(t *testing.T) {
 			s := begin(t, o)
 			s.handshake(12, 0)
 			s.accept(12, 10)
-			batch := []position.Seen{s.claim(at(12, 11)), s.claim(at(12, 3)), s.claim(time.Time{})}
-			s.Refused(batch, at(12, 12))
+			batch := []position.Record{s.claim(at(12, 11)), s.claim(at(12, 3)), s.claim(time.Time{})}
+			s.Refuse(batch, at(12, 12))
 			s.now = at(12, 12)
-			s.End(true, s.now) // the session itself ends in order
+			s.EndSession(true, s.now) // the session itself ends in order
 			between(s)
 			for _, r := range batch {
 				assert.False(t, s.knows(r.ID), "the archive's copy counts as new")
@@ -393,17 +393,17 @@ func TestPosition_refusedForGoodIsDealtWith(t *testing.T) {
 	s := begin(t, options())
 	s.handshake(12, 0)
 	r := s.claim(at(12, 10))
-	s.Accepted([]position.Seen{r}, true, at(12, 10))
+	s.Accept([]position.Record{r}, true, at(12, 10))
 	assert.True(t, s.knows(r.ID))
 }
 
 func TestPosition_gapsThatTouchAreOne(t *testing.T) {
 	s := begin(t, options())
 	s.handshake(12, 0)
-	s.Alive(at(20, 0), true) // or the gaps would begin earlier
+	s.MarkAlive(at(20, 0), true) // or the gaps would begin earlier
 	gap := func(fromHour, fromMinute, toHour, toMinute int) {
-		s.Doubt(position.Gap{From: at(fromHour, fromMinute), To: at(toHour, toMinute)})
-		assert.NotNil(t, s.Confirm())
+		s.DoubtPause(position.Gap{From: at(fromHour, fromMinute), To: at(toHour, toMinute)})
+		assert.NotNil(t, s.OpenPauseGap())
 	}
 	gap(12, 0, 13, 0)
 	gap(9, 0, 10, 0)
@@ -446,14 +446,14 @@ func TestPosition_pauseInDoubt(t *testing.T) {
 		s.accept(12, 9)
 		s.close(12, 10)
 		require.Empty(t, s.handshake(12, 20))
-		s.Doubt(pause)
+		s.DoubtPause(pause)
 		assert.Empty(t, s.gaps(), "not yet")
 		return s
 	}
 	t.Run("its records came by themselves", func(t *testing.T) {
 		s := paused(t)
-		s.Trust()
-		assert.Nil(t, s.Confirm())
+		s.TrustPause()
+		assert.Nil(t, s.OpenPauseGap())
 		assert.Empty(t, s.gaps())
 		s.close(12, 30)
 		s.stop()
@@ -462,11 +462,11 @@ func TestPosition_pauseInDoubt(t *testing.T) {
 	})
 	t.Run("its records did not come", func(t *testing.T) {
 		s := paused(t)
-		gap := s.Confirm()
+		gap := s.OpenPauseGap()
 		require.NotNil(t, gap)
 		assert.Equal(t, "12:09-12:20", text(*gap), "from where it is certain that nothing was missed")
 		assert.Equal(t, []string{"12:09-12:20"}, s.gaps())
-		assert.Nil(t, s.Confirm(), "once")
+		assert.Nil(t, s.OpenPauseGap(), "once")
 	})
 	for name, end := range map[string]func(*story){
 		"the session dropped before it was known": func(s *story) { s.drop() },
@@ -487,8 +487,8 @@ func TestPosition_pauseInDoubt(t *testing.T) {
 		s := begin(t, options())
 		s.handshake(12, 10)
 		s.accept(12, 10)
-		s.Doubt(position.Gap{From: at(12, 10), To: at(12, 10)})
-		assert.Nil(t, s.Confirm())
+		s.DoubtPause(position.Gap{From: at(12, 10), To: at(12, 10)})
+		assert.Nil(t, s.OpenPauseGap())
 	})
 }
 

@@ -10,8 +10,8 @@ import (
 // the most, so this bounds what it writes again.
 const ChunkEntries = 1024
 
-// Seen is what the position needs to know of a record.
-type Seen struct {
+// Record is what the position needs to know of a record.
+type Record struct {
 	// ID is the record's identity.
 	ID uint64
 	// FormerID is the identity that versions before this one have stored; 0: the same as ID.
@@ -63,7 +63,7 @@ func (c *chunk) place() uint64 { return c.number * ChunkEntries }
 func newIndex() *index { return &index{known: newSet()} }
 
 // has says whether a record is remembered, by its identity or, while entries have them, by its former one.
-func (x *index) has(r Seen) bool {
+func (x *index) has(r Record) bool {
 	return x.known.has(r.ID) || r.FormerID != 0 && x.hasFormer() && x.known.has(formerKey(r.FormerID, tsSeconds(r.TS)))
 }
 

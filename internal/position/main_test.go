@@ -150,13 +150,13 @@ func (s *story) store() *positionstore.Store { return positionstore.New(s.disk, 
 // flows has the pipeline run up to a time, without a wait.
 func (s *story) flows(now time.Time) {
 	running := now.Sub(noon())
-	s.Flowed(position.Flow{Elapsed: running, Running: running})
+	s.UpdateFlow(position.Flow{Elapsed: running, Running: running})
 }
 
 // stop ends the process in order, and another one starts.
 func (s *story) stop() {
 	s.t.Helper()
-	s.Close()
+	s.MarkStopped()
 	s.save()
 	s.start()
 }
@@ -171,7 +171,7 @@ func (s *story) kill() {
 func (s *story) handshake(hour, minute int) string {
 	s.t.Helper()
 	s.now = at(hour, minute)
-	opened := s.Begin(s.now)
+	opened := s.BeginSession(s.now)
 	if opened.Gap == nil {
 		require.Empty(s.t, opened.Reason)
 		return ""
@@ -191,7 +191,7 @@ func (s *story) acceptLate(ts, now time.Time) uint64 {
 	s.t.Helper()
 	s.now = now
 	r := s.claim(ts)
-	s.Accepted([]position.Seen{r}, true, now)
+	s.Accept([]position.Record{r}, true, now)
 	s.flows(now)
 	return r.ID
 }
@@ -200,26 +200,26 @@ func (s *story) acceptLate(ts, now time.Time) uint64 {
 func (s *story) recover(ts time.Time) uint64 {
 	s.t.Helper()
 	r := s.claim(ts)
-	require.True(s.t, s.Missed(ts))
-	s.Accepted([]position.Seen{r}, false, s.now)
+	require.True(s.t, s.MayBeMissing(ts))
+	s.Accept([]position.Record{r}, false, s.now)
 	return r.ID
 }
 
 // claim lets a new record come. It is on its way then.
-func (s *story) claim(ts time.Time) position.Seen {
+func (s *story) claim(ts time.Time) position.Record {
 	s.t.Helper()
 	s.nextID++
-	require.True(s.t, s.Claim(position.Seen{ID: s.nextID}))
-	return position.Seen{ID: s.nextID, TS: ts}
+	require.True(s.t, s.Claim(position.Record{ID: s.nextID}))
+	return position.Record{ID: s.nextID, TS: ts}
 }
 
 // drop ends the live session without a close handshake.
-func (s *story) drop() { s.End(false, s.now) }
+func (s *story) drop() { s.EndSession(false, s.now) }
 
 // close ends the live session in order at a time of the day.
 func (s *story) close(hour, minute int) {
 	s.now = at(hour, minute)
-	s.End(true, s.now)
+	s.EndSession(true, s.now)
 }
 
 // gaps lists the open gaps.
@@ -242,11 +242,11 @@ func (s *story) windows() []string {
 }
 
 // read notes how reading the oldest window has ended.
-func (s *story) read(r position.Read) (bool, []string) {
+func (s *story) read(r position.WindowResult) (bool, []string) {
 	s.t.Helper()
 	list := s.Windows()
 	require.NotEmpty(s.t, list)
-	done, _, closed := s.WindowRead(list[0], r)
+	done, _, closed := s.FinishWindow(list[0], r)
 	var gaps []string
 	for _, gap := range closed {
 		gaps = append(gaps, text(gap))
@@ -256,7 +256,7 @@ func (s *story) read(r position.Read) (bool, []string) {
 
 // knows says whether a record is remembered as delivered, or on its way.
 func (s *story) knows(id uint64) bool {
-	if !s.Claim(position.Seen{ID: id}) {
+	if !s.Claim(position.Record{ID: id}) {
 		return true
 	}
 	s.Release(id)

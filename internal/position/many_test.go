@@ -21,11 +21,11 @@ func dropping(t *testing.T, times int) *story {
 	s.handshake(12, 0)
 	for i := range times {
 		s.accept(12, 20*i+10)
-		s.Alive(at(12, 20*i+19), true)
+		s.MarkAlive(at(12, 20*i+19), true)
 		s.drop()
 		s.handshake(12, 20*i+20)
 	}
-	s.Alive(at(12, 20*times+1), true)
+	s.MarkAlive(at(12, 20*times+1), true)
 	return s
 }
 
@@ -43,7 +43,7 @@ func TestGaps_theClosestBecomeOneWhereTheyAreTooMany(t *testing.T) {
 	// Another two, the second a minute after the first.
 	minute := 20 * manyGaps
 	for _, next := range []int{minute + 20, minute + 22} {
-		s.Alive(at(12, next-1), true)
+		s.MarkAlive(at(12, next-1), true)
 		s.drop()
 		s.handshake(12, next)
 	}
@@ -52,7 +52,7 @@ func TestGaps_theClosestBecomeOneWhereTheyAreTooMany(t *testing.T) {
 	assert.Equal(t, position.Gap{From: at(12, minute+19), To: at(12, minute+22)}, gaps[manyGaps-1], "the closest")
 	assert.Equal(t, position.Gap{From: before[0].From, To: before[1].To}, gaps[0], "of those as far apart, the oldest")
 	for _, gap := range before {
-		assert.True(t, s.Missed(gap.From))
+		assert.True(t, s.MayBeMissing(gap.From))
 		covered := false
 		for _, open := range gaps {
 			covered = covered || !gap.From.Before(open.From) && !gap.To.After(open.To)
@@ -72,8 +72,8 @@ func TestSave_writesGapsOnlyWhenTheyHaveChanged(t *testing.T) {
 	for name, change := range map[string]func(){
 		"another gap":      func() { s.another(at(12, 20*manyGaps+100), at(12, 20*manyGaps+101)) },
 		"an hour was read": func() { s.read(orderly()) },
-		"an hour was cut":  func() { s.read(position.Read{Records: 7, Fresh: 1}) },
-		"one is too old":   func() { s.Unrecoverable(at(24+30*24, 0)) },
+		"an hour was cut":  func() { s.read(position.WindowResult{Records: 7, Fresh: 1}) },
+		"one is too old":   func() { s.DropUnreachable(at(24+30*24, 0)) },
 	} {
 		stored := string(s.disk.data["gaps"])
 		change()
@@ -124,7 +124,7 @@ func TestLoad_gapsThatAreBrokenAreReadAsOne(t *testing.T) {
 			s.another(at(10, 10), at(10, 20))
 			id := s.accept(10, 30)
 			s.close(10, 31)
-			s.Close()
+			s.MarkStopped()
 			s.save()
 			harm(s.disk)
 			s.start()
@@ -148,7 +148,7 @@ func TestLoad_gapsOfTheFirstVersion(t *testing.T) {
 	s.read(orderly())
 	windows := s.windows()
 	s.close(9, 21)
-	s.Close()
+	s.MarkStopped()
 	s.save()
 	var head, gaps map[string]any
 	require.NoError(t, json.Unmarshal(s.disk.data["position"], &head))
@@ -171,11 +171,11 @@ func TestForget_gapsThatAreNeverReadLetIdentitiesAge(t *testing.T) {
 	s.handshake(12, 0)
 	for day := range 60 {
 		s.seen(1024, at(12+24*day, 0))
-		s.Alive(at(13+24*day, 0), true)
+		s.MarkAlive(at(13+24*day, 0), true)
 		s.now = at(13+24*day, 0)
 		s.drop()
 		s.handshake(13+24*day, 1)
-		s.Unrecoverable(s.now)
+		s.DropUnreachable(s.now)
 		s.Forget(s.now)
 	}
 	assert.LessOrEqual(t, len(s.Gaps()), 31)

@@ -72,7 +72,7 @@ type world struct {
 	disk     *memory
 	open     bool // a live session is
 	received int  // how many of the log it has read of those written
-	batch    []position.Seen
+	batch    []position.Record
 	loaded   bool
 
 	// The pipeline.
@@ -160,7 +160,7 @@ func (w *world) step() {
 		w.save()
 	}
 	w.Forget(w.now)
-	w.Unrecoverable(w.now)
+	w.DropUnreachable(w.now)
 }
 
 // pass lets time pass, in which records reach the service, and the pipeline takes what it is given and flushes, or takes
@@ -200,7 +200,7 @@ func (w *world) flow() position.Flow {
 // note has the process note how the pipeline has done.
 func (w *world) note() {
 	w.flowed = w.flow()
-	w.Flowed(w.flowed)
+	w.UpdateFlow(w.flowed)
 	for id := range w.newest {
 		if _, known := w.noted[id]; !known {
 			w.noted[id] = w.flowed.Running
@@ -230,7 +230,7 @@ func (w *world) unanswered() {
 	w.resume()
 	w.received = w.written
 	w.written += w.random.IntN(len(w.log) - w.written + 1)
-	w.Unanswered(w.now)
+	w.MarkUnanswered(w.now)
 	w.cut()
 }
 
@@ -242,7 +242,7 @@ func (w *world) connect() {
 	w.resume()
 	w.received = w.written
 	w.open = true
-	w.Begin(w.now)
+	w.BeginSession(w.now)
 }
 
 // resume is where the service goes on with a new session.
@@ -274,10 +274,10 @@ func (w *world) receive() {
 
 // claim takes a record into the batch if it is new.
 func (w *world) claim(m message) bool {
-	if !w.Claim(position.Seen{ID: m.id}) {
+	if !w.Claim(position.Record{ID: m.id}) {
 		return false
 	}
-	w.batch = append(w.batch, position.Seen{ID: m.id, TS: m.ts})
+	w.batch = append(w.batch, position.Record{ID: m.id, TS: m.ts})
 	return true
 }
 
@@ -285,7 +285,7 @@ func (w *world) claim(m message) bool {
 func (w *world) accept() {
 	w.acceptBatch(true)
 	if w.open {
-		w.Alive(w.now, w.received == len(w.log))
+		w.MarkAlive(w.now, w.received == len(w.log))
 	}
 }
 
@@ -304,7 +304,7 @@ func (w *world) acceptBatch(live bool) {
 		w.unsaved = append(w.unsaved, r.ID)
 		w.memory = append(w.memory, accepted{r.ID, w.flow()})
 	}
-	w.Accepted(w.batch, live, w.now)
+	w.Accept(w.batch, live, w.now)
 	w.batch = nil
 	if w.options.Unflushed == 0 {
 		w.flush(0)
@@ -317,7 +317,7 @@ func (w *world) drop() {
 		return
 	}
 	w.accept()
-	w.End(false, w.now)
+	w.EndSession(false, w.now)
 	w.cut()
 }
 
@@ -339,7 +339,7 @@ func (w *world) orderlyEnd() {
 		w.claim(w.log[w.received])
 	}
 	w.acceptBatch(true)
-	w.End(true, w.now)
+	w.EndSession(true, w.now)
 	w.cut()
 }
 
@@ -356,7 +356,7 @@ func (w *world) lateEnd() {
 		w.claim(w.log[w.received])
 	}
 	w.acceptBatch(true)
-	w.End(true, closed)
+	w.EndSession(true, closed)
 	w.cut()
 	w.ended = closed
 }
@@ -367,9 +367,9 @@ func (w *world) refuse() {
 		return
 	}
 	w.receive()
-	w.Refused(w.batch, w.now)
+	w.Refuse(w.batch, w.now)
 	w.batch = nil
-	w.End(false, w.now)
+	w.EndSession(false, w.now)
 	w.cut()
 }
 
@@ -390,16 +390,16 @@ func (w *world) fill(beside bool) {
 	}
 	w.written = len(w.log)
 	w.connect()
-	w.Doubt(position.Gap{From: from, To: w.now})
+	w.DoubtPause(position.Gap{From: from, To: w.now})
 	if w.chance(2) {
-		w.Confirm() // otherwise the next handshake does
+		w.OpenPauseGap() // otherwise the next handshake does
 	}
 }
 
 func (w *world) read(window position.Window) {
 	lag := w.options.ArchiveDelay * time.Duration(w.random.IntN(101)) / 100
 	end := w.random.IntN(5)
-	read := position.Read{Complete: end < 3, CutOff: end == 3, Patient: w.chance(2)}
+	read := position.WindowResult{Complete: end < 3, CutOff: end == 3, Patient: w.chance(2)}
 	for _, m := range w.log {
 		if m.arrived.After(w.now.Add(-lag)) || m.ts.Before(window.Start) || !m.ts.Before(window.End) {
 			continue
@@ -413,12 +413,12 @@ func (w *world) read(window position.Window) {
 		for range 1 + w.random.IntN(2) { // the archive repeats records
 			read.Records++
 			switch {
-			case !w.Claim(position.Seen{ID: m.id}):
-			case !w.Missed(m.ts):
+			case !w.Claim(position.Record{ID: m.id}):
+			case !w.MayBeMissing(m.ts):
 				w.Release(m.id)
 			default:
 				read.Fresh++
-				w.batch = append(w.batch, position.Seen{ID: m.id, TS: m.ts})
+				w.batch = append(w.batch, position.Record{ID: m.id, TS: m.ts})
 			}
 		}
 		if w.chance(10) {
@@ -430,7 +430,7 @@ func (w *world) read(window position.Window) {
 		w.drop()
 		w.connect()
 	}
-	w.WindowRead(window, read)
+	w.FinishWindow(window, read)
 }
 
 // start starts a process.
@@ -502,7 +502,7 @@ func (w *world) stop() {
 		return
 	}
 	w.orderlyEnd()
-	w.Close()
+	w.MarkStopped()
 	w.save()
 	w.forgetUnsaved()
 	if w.disk.fail != nil { // for the next process it was a kill
@@ -521,7 +521,7 @@ func (w *world) finish() {
 	}
 	for range 1000 {
 		w.connect()
-		w.Confirm()
+		w.OpenPauseGap()
 		w.written = len(w.log)
 		for ; w.received < w.written; w.received++ {
 			w.claim(w.log[w.received])

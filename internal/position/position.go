@@ -23,7 +23,7 @@ type Options struct {
 	// Margin is how long a record can take from its `ts` to its arrival.
 	Margin time.Duration
 	// Unflushed is how long a record that was accepted can be in the memory of the pipeline, as long as that runs; see
-	// [Position.Flowed]. Zero: not at all.
+	// [Position.UpdateFlow]. Zero: not at all.
 	Unflushed time.Duration
 	// Depth is after how many batches that had to wait all that was accepted before them is out of that memory.
 	Depth int
@@ -63,7 +63,7 @@ func New(options Options) *Position {
 
 // Claim says whether a record is new: neither remembered as delivered nor on its way. A new one counts as on its way
 // until it is accepted or released.
-func (p *Position) Claim(r Seen) bool {
+func (p *Position) Claim(r Record) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.delivered.claim(r)
@@ -76,9 +76,9 @@ func (p *Position) IsUnderWay(id uint64) bool {
 	return p.delivered.isUnderWay(id)
 }
 
-// Missed says whether a record from the archive can be one that was missed; Claim says whether it is new. Where identities
+// MayBeMissing says whether a record from the archive can be one that was missed; Claim says whether it is new. Where identities
 // from so far back are forgotten, only its `ts` can tell: it has to lie in an open gap.
-func (p *Position) Missed(ts time.Time) bool {
+func (p *Position) MayBeMissing(ts time.Time) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return ts.IsZero() || p.delivered.isRemembered(ts) || p.gaps.within(ts)
@@ -93,9 +93,9 @@ func (p *Position) Release(ids ...uint64) {
 	}
 }
 
-// Accepted notes that the pipeline has accepted records, or refused them for good, and drops the oldest identities where
+// Accept notes that the pipeline has accepted records, or refused them for good, and drops the oldest identities where
 // they make them too many. live: they came in a live session, which sends in order, but for the margin.
-func (p *Position) Accepted(records []Seen, live bool, now time.Time) {
+func (p *Position) Accept(records []Record, live bool, now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, r := range records {
@@ -111,9 +111,9 @@ func (p *Position) Accepted(records []Seen, live bool, now time.Time) {
 	p.saves.changed = true
 }
 
-// Refused notes that a stream quits with records of a live session that the pipeline did not accept: they are missing
+// Refuse notes that a stream quits with records of a live session that the pipeline did not accept: they are missing
 // from the oldest on.
-func (p *Position) Refused(records []Seen, now time.Time) {
+func (p *Position) Refuse(records []Record, now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	safe := p.certainty.safe
@@ -136,9 +136,9 @@ func (p *Position) Refused(records []Seen, now time.Time) {
 	p.saves.changed = true
 }
 
-// SetAside notes records that are neither accepted nor rejected, while others that came later may be accepted. They stay
-// claimed. [Position.Accepted], [Position.Refused] and [Position.Release] end that.
-func (p *Position) SetAside(records []Seen, now time.Time) {
+// Suspend notes records that are neither accepted nor rejected, while others that came later may be accepted. They stay
+// claimed. [Position.Accept], [Position.Refuse] and [Position.Release] end that.
+func (p *Position) Suspend(records []Record, now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, r := range records {
@@ -148,8 +148,8 @@ func (p *Position) SetAside(records []Seen, now time.Time) {
 	}
 }
 
-// Flowed notes how the pipeline has done up to now, which says what has left its memory.
-func (p *Position) Flowed(now Flow) {
+// UpdateFlow notes how the pipeline has done up to now, which says what has left its memory.
+func (p *Position) UpdateFlow(now Flow) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.delivered.updateFlow(now)
@@ -171,10 +171,10 @@ func (p *Position) Forget(now time.Time) {
 	p.delivered.forget(before)
 }
 
-// Correct notes that what was taken for the service's time from the first handshake of this process on has to be moved
+// CorrectClock notes that what was taken for the service's time from the first handshake of this process on has to be moved
 // by so much: it is now. So a gap is as long as the time that has passed, however far the clock was wrong. What was
 // known before that handshake is left as it is.
-func (p *Position) Correct(by time.Duration, now time.Time) {
+func (p *Position) CorrectClock(by time.Duration, now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.certainty.begun.IsZero() {

@@ -2,9 +2,9 @@ package position
 
 import "time"
 
-// Alive notes a sign of life of the live session. quiet: there is nothing that the service has sent and the pipeline
+// MarkAlive notes a sign of life of the live session. quiet: there is nothing that the service has sent and the pipeline
 // has not accepted, and the service has nothing more to send, so all that reached it so far is safe.
-func (p *Position) Alive(now time.Time, quiet bool) {
+func (p *Position) MarkAlive(now time.Time, quiet bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.certainty.markAlive(now, quiet)
@@ -24,8 +24,8 @@ type Opened struct {
 	Strays []Gap
 }
 
-// ReadBackTo changes Options.Since, when it is known what time it is at the service. It counts until the first Begin.
-func (p *Position) ReadBackTo(since time.Time) {
+// SetSince changes Options.Since, when it is known what time it is at the service. It counts until the first Begin.
+func (p *Position) SetSince(since time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.certainty.begun.IsZero() {
@@ -33,18 +33,18 @@ func (p *Position) ReadBackTo(since time.Time) {
 	}
 }
 
-// Loaded says whether storage was read, if there is any, so that all identities are known that there are.
-func (p *Position) Loaded() bool {
+// IsLoaded says whether storage was read, if there is any, so that all identities are known that there are.
+func (p *Position) IsLoaded() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.isLoadedLocked()
 }
 
-// isLoadedLocked is [Position.Loaded] for callers that hold the lock.
+// isLoadedLocked is [Position.IsLoaded] for callers that hold the lock.
 func (p *Position) isLoadedLocked() bool { return p.saves.isLoaded || !p.options.Stored }
 
-// Begin notes the handshake of a live session, and opens a gap if it is not certain that nothing was missed before.
-func (p *Position) Begin(now time.Time) Opened {
+// BeginSession notes the handshake of a live session, and opens a gap if it is not certain that nothing was missed before.
+func (p *Position) BeginSession(now time.Time) Opened {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	// A doubt that is left over from another session is not resolved by this one.
@@ -60,9 +60,9 @@ func (p *Position) Begin(now time.Time) Opened {
 	return opened
 }
 
-// End notes the end of a live session. orderly: both sides have closed, so all that the service has sent has arrived,
+// EndSession notes the end of a live session. orderly: both sides have closed, so all that the service has sent has arrived,
 // and it knows. open is a time at which the service had not closed yet: from then on, it remembers the session.
-func (p *Position) End(orderly bool, open time.Time) {
+func (p *Position) EndSession(orderly bool, open time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if orderly {
@@ -73,17 +73,17 @@ func (p *Position) End(orderly bool, open time.Time) {
 	p.saves.changed = true
 }
 
-// Unanswered notes a handshake, sent at a time, of which it is not known whether the service has opened the session. If it
+// MarkUnanswered notes a handshake, sent at a time, of which it is not known whether the service has opened the session. If it
 // has, it may count what it wrote there as delivered.
-func (p *Position) Unanswered(sent time.Time) {
+func (p *Position) MarkUnanswered(sent time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.certainty.markUnanswered(sent)
 	p.saves.changed = true
 }
 
-// Close notes that the stream has ended in order. What is not certain then is known: it is suspected already.
-func (p *Position) Close() {
+// MarkStopped notes that the stream has ended in order. What is not certain then is known: it is suspected already.
+func (p *Position) MarkStopped() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.saves.isStopped = true
@@ -97,9 +97,9 @@ func (p *Position) CaughtUp(begun time.Time) bool {
 	return !p.certainty.safe.Before(begun)
 }
 
-// Doubt notes a pause of the live session in which an archive session had its slot. Until it is known whether that
+// DoubtPause notes a pause of the live session in which an archive session had its slot. Until it is known whether that
 // moved the live position, the pause may become a gap, from where it is certain that nothing was missed.
-func (p *Position) Doubt(pause Gap) {
+func (p *Position) DoubtPause(pause Gap) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	pause.From = earlier(pause.From, p.certainty.safe)
@@ -107,16 +107,16 @@ func (p *Position) Doubt(pause Gap) {
 	p.saves.changed = true
 }
 
-// Trust ends the doubt: the pause's records came by themselves.
-func (p *Position) Trust() {
+// TrustPause ends the doubt: the pause's records came by themselves.
+func (p *Position) TrustPause() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.certainty.doubt = Gap{}
 	p.saves.changed = true
 }
 
-// Confirm makes the pause in doubt a gap, and returns it; nil if none is in doubt.
-func (p *Position) Confirm() *Gap {
+// OpenPauseGap makes the pause in doubt a gap, and returns it; nil if none is in doubt.
+func (p *Position) OpenPauseGap() *Gap {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.confirmLocked()
@@ -132,9 +132,9 @@ func (p *Position) confirmLocked() *Gap {
 	return &gap
 }
 
-// Stopped says what the first records have told of the time before the first session: if the stop before it was long,
+// JudgeStop says what the first records have told of the time before the first session: if the stop before it was long,
 // and they are no proof that nothing was missed, a gap opens. It is to be asked now and then while a session lasts.
-func (p *Position) Stopped() Opened {
+func (p *Position) JudgeStop() Opened {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	gap, isDecided, isFailed := p.certainty.judgeStop()

@@ -25,7 +25,7 @@ func stopped(t *testing.T, minute int) *story {
 // found is the gap that the stop has opened by now.
 func (s *story) found() string {
 	s.t.Helper()
-	opened := s.Stopped()
+	opened := s.JudgeStop()
 	if opened.Gap == nil {
 		return ""
 	}
@@ -35,7 +35,7 @@ func (s *story) found() string {
 
 func TestStopped_forAMinuteNeedsNoProof(t *testing.T) {
 	s := stopped(t, 11)
-	s.Alive(at(12, 12), true)
+	s.MarkAlive(at(12, 12), true)
 	assert.Empty(t, s.found())
 	s.drop()
 	assert.Equal(t, "12:12-12:13", s.handshake(12, 13))
@@ -63,19 +63,19 @@ func TestStopped_isNotProved(t *testing.T) {
 			s.acceptLate(at(12, 30), at(12, 40))
 		},
 		"by the archive's records": func(s *story) {
-			s.Accepted([]position.Seen{s.claim(at(12, 10)), s.claim(at(12, 10))}, false, at(12, 40))
-			s.Alive(at(12, 41), true)
+			s.Accept([]position.Record{s.claim(at(12, 10)), s.claim(at(12, 10))}, false, at(12, 40))
+			s.MarkAlive(at(12, 41), true)
 		},
 		"by records without a time": func(s *story) {
 			s.acceptLate(time.Time{}, at(12, 40))
 			s.acceptLate(time.Time{}, at(12, 40))
-			s.Alive(at(12, 41), true)
+			s.MarkAlive(at(12, 41), true)
 		},
 		"by one record": func(s *story) {
 			s.acceptLate(at(12, 10), at(12, 40))
 			s.acceptLate(at(12, 40), at(12, 40))
 		},
-		"by silence": func(s *story) { s.Alive(at(12, 41), true) },
+		"by silence": func(s *story) { s.MarkAlive(at(12, 41), true) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := stopped(t, 40)
@@ -139,7 +139,7 @@ func TestStopped_isProvedBeforeStorageAnswers(t *testing.T) {
 	s.handshake(12, 0)
 	s.accept(12, 5)
 	s.close(12, 10)
-	s.Close()
+	s.MarkStopped()
 	s.save()
 	s.Position = position.New(s.options)
 	s.handshake(12, 40)

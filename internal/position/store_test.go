@@ -55,9 +55,9 @@ func TestSave_storedForm(t *testing.T) {
 	s.accept(12, 1)
 	s.acceptLate(time.Time{}, at(12, 2))
 	s.another(at(12, 10), at(12, 20))
-	s.Doubt(position.Gap{From: at(12, 15), To: at(12, 21)})
-	s.WindowRead(s.Windows()[0], orderly())
-	s.WindowRead(s.Windows()[0], position.Read{Records: 9, Fresh: 1})
+	s.DoubtPause(position.Gap{From: at(12, 15), To: at(12, 21)})
+	s.FinishWindow(s.Windows()[0], orderly())
+	s.FinishWindow(s.Windows()[0], position.WindowResult{Records: 9, Fresh: 1})
 	s.save()
 
 	assert.JSONEq(t, `{
@@ -183,17 +183,17 @@ func TestSave_whileRecordsAreAccepted(t *testing.T) {
 	for i := range streams {
 		accepting.Go(func() {
 			for round := range rounds {
-				records := make([]position.Seen, 100)
+				records := make([]position.Record, 100)
 				for j := range records {
 					id := uint64(i)<<32 | uint64(round*100+j+1)
-					if !assert.True(t, s.Claim(position.Seen{ID: id})) {
+					if !assert.True(t, s.Claim(position.Record{ID: id})) {
 						return
 					}
-					records[j] = position.Seen{ID: id, TS: at(12, 1)}
+					records[j] = position.Record{ID: id, TS: at(12, 1)}
 					claimed[i] = append(claimed[i], id)
 				}
-				s.Accepted(records, i%2 == 0, at(12, 1))
-				s.Alive(at(12, 1), false)
+				s.Accept(records, i%2 == 0, at(12, 1))
+				s.MarkAlive(at(12, 1), false)
 				s.Windows()
 				s.Gaps()
 			}
@@ -203,7 +203,7 @@ func TestSave_whileRecordsAreAccepted(t *testing.T) {
 	close(stop)
 	saver.Wait()
 	s.now = at(12, 2)
-	s.End(true, s.now)
+	s.EndSession(true, s.now)
 	s.stop()
 	for _, ids := range claimed {
 		assert.Equal(t, streams*rounds*100/streams, s.known(ids))
@@ -235,17 +235,17 @@ func TestNeedsSave(t *testing.T) {
 	s.save()
 	assert.False(t, s.NeedsSave(at(12, 0)))
 
-	s.Begin(noon())
+	s.BeginSession(noon())
 	for name, change := range map[string]func(){
-		"a handshake":       func() { s.Begin(noon()) },
+		"a handshake":       func() { s.BeginSession(noon()) },
 		"a record":          func() { s.seen(1, noon()) },
-		"a refusal":         func() { s.Refused([]position.Seen{s.claim(noon())}, noon()) },
-		"a drop":            func() { s.End(false, noon()) },
-		"a close":           func() { s.End(true, noon()) },
-		"a doubt":           func() { s.Doubt(position.Gap{From: noon(), To: at(12, 1)}) },
-		"a doubt confirmed": func() { s.Doubt(position.Gap{From: noon(), To: at(12, 1)}); s.save(); s.Confirm() },
-		"a doubt dispelled": func() { s.Doubt(position.Gap{From: noon(), To: at(12, 1)}); s.save(); s.Trust() },
-		"the end":           func() { s.Close() },
+		"a refusal":         func() { s.Refuse([]position.Record{s.claim(noon())}, noon()) },
+		"a drop":            func() { s.EndSession(false, noon()) },
+		"a close":           func() { s.EndSession(true, noon()) },
+		"a doubt":           func() { s.DoubtPause(position.Gap{From: noon(), To: at(12, 1)}) },
+		"a doubt confirmed": func() { s.DoubtPause(position.Gap{From: noon(), To: at(12, 1)}); s.save(); s.OpenPauseGap() },
+		"a doubt dispelled": func() { s.DoubtPause(position.Gap{From: noon(), To: at(12, 1)}); s.save(); s.TrustPause() },
+		"the end":           func() { s.MarkStopped() },
 	} {
 		s.now = noon()
 		s.save()
@@ -264,7 +264,7 @@ func TestNeedsSave(t *testing.T) {
 	assert.True(t, s.NeedsSave(at(12, 5).Add(30*time.Second)), "what was accepted at noon would be read again after a kill")
 	s.now = at(12, 6)
 	s.save()
-	s.Alive(at(12, 7).Add(-time.Second), true)
+	s.MarkAlive(at(12, 7).Add(-time.Second), true)
 	assert.False(t, s.NeedsSave(at(12, 7).Add(-time.Second)), "a sign of life can wait")
 	assert.True(t, s.NeedsSave(at(12, 7)), "for a minute")
 }
@@ -286,11 +286,11 @@ func TestLoad_late(t *testing.T) {
 		gap  string
 		knew bool // the last record of the process before
 	}{
-		"after a clean end":              {func(s *story) { s.close(12, 59); s.Close(); s.save() }, "", true},
-		"after a clean end, a while ago": {func(s *story) { s.close(12, 58); s.Close(); s.save() }, "12:00-13:00", true},
-		"after a clean end, long ago":    {func(s *story) { s.close(12, 1); s.Close(); s.save() }, "12:00-13:00", true},
+		"after a clean end":              {func(s *story) { s.close(12, 59); s.MarkStopped(); s.save() }, "", true},
+		"after a clean end, a while ago": {func(s *story) { s.close(12, 58); s.MarkStopped(); s.save() }, "12:00-13:00", true},
+		"after a clean end, long ago":    {func(s *story) { s.close(12, 1); s.MarkStopped(); s.save() }, "12:00-13:00", true},
 		"after a kill":                   {func(s *story) { s.save() }, "12:00-13:00", false},
-		"after a drop, and a clean stop": {func(s *story) { s.drop(); s.Close(); s.save() }, "12:00-13:00", true},
+		"after a drop, and a clean stop": {func(s *story) { s.drop(); s.MarkStopped(); s.save() }, "12:00-13:00", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := begin(t, options())
@@ -302,7 +302,7 @@ func TestLoad_late(t *testing.T) {
 			assert.Empty(t, s.handshake(13, 0), "nothing is known yet")
 			s.nextID += 1000
 			recent := s.accept(13, 1)
-			s.Accepted([]position.Seen{{ID: delivered, TS: at(12, 0)}}, true, at(13, 1)) // repeated: it was not known
+			s.Accept([]position.Record{{ID: delivered, TS: at(12, 0)}}, true, at(13, 1)) // repeated: it was not known
 			other := s.claim(at(13, 2))
 			s.now = at(13, 3)
 			s.load()
@@ -334,10 +334,10 @@ func TestLoad_lateKeepsOldGapsAndDoubts(t *testing.T) {
 	s := begin(t, options())
 	s.handshake(9, 0)
 	s.another(at(9, 10), at(9, 20))
-	s.Alive(at(10, 0), true)
-	s.Doubt(position.Gap{From: at(10, 0), To: at(10, 10)})
+	s.MarkAlive(at(10, 0), true)
+	s.DoubtPause(position.Gap{From: at(10, 0), To: at(10, 10)})
 	s.close(12, 0)
-	s.Close()
+	s.MarkStopped()
 	s.save()
 	s.Position = position.New(s.options)
 	s.handshake(12, 1)
@@ -353,7 +353,7 @@ func TestLoad_lateForgetsNothingThatHappenedMeanwhile(t *testing.T) {
 	s.handshake(11, 50)
 	old := s.seen(10, at(12, 0))
 	s.close(12, 29)
-	s.Close()
+	s.MarkStopped()
 	s.save()
 	s.Position = position.New(s.options)
 	s.handshake(12, 30)
@@ -362,8 +362,8 @@ func TestLoad_lateForgetsNothingThatHappenedMeanwhile(t *testing.T) {
 	s.Forget(at(12, 40)) // all but the newest are too many
 	s.load()
 	assert.Equal(t, len(old), s.known(old))
-	assert.False(t, s.Missed(at(12, 30)), "identities from so far back are forgotten")
-	assert.True(t, s.Missed(at(12, 32)))
+	assert.False(t, s.MayBeMissing(at(12, 30)), "identities from so far back are forgotten")
+	assert.True(t, s.MayBeMissing(at(12, 32)))
 }
 
 // What this process has accepted is out of the pipeline's memory as soon as if storage had answered at once.
@@ -380,7 +380,7 @@ func TestLoad_lateKeepsWhatIsOutOfThePipelinesMemory(t *testing.T) {
 			s.handshake(11, 50)
 			s.seen(100, at(11, 55))
 			s.close(12, 0)
-			s.Close()
+			s.MarkStopped()
 			s.save()
 			s.Position = position.New(s.options)
 			s.handshake(12, 0)
@@ -493,8 +493,8 @@ func TestLoad_leavesOutChunksThatAreBroken(t *testing.T) {
 			assert.Equal(t, 1024+100, s.known(ids[2048:]))
 			assert.Zero(t, s.known(young), "what may have been in the pipeline's memory is forgotten still")
 			assert.Equal(t, "12:20-12:30", s.handshake(12, 30))
-			assert.False(t, s.Missed(at(11, 0)), "nobody knows what was forgotten, so only the gap counts")
-			assert.True(t, s.Missed(at(11, 21)))
+			assert.False(t, s.MayBeMissing(at(11, 0)), "nobody knows what was forgotten, so only the gap counts")
+			assert.True(t, s.MayBeMissing(at(11, 21)))
 
 			again := s.seen(2000, at(12, 31))
 			s.close(12, 32)
@@ -536,7 +536,7 @@ func TestLoad_looksForWhatABrokenChunkHeldWhenTheProcessWasKilled(t *testing.T) 
 		s.handshake(12, from)
 		s.seen(1024, at(12, from+1))
 		s.seen(100, at(12, from+10))
-		s.Alive(at(12, from+12), true)
+		s.MarkAlive(at(12, from+12), true)
 		s.now = at(12, from+12)
 		s.save()
 	}
@@ -599,7 +599,7 @@ func TestLoad_foreignChunksDoNoHarm(t *testing.T) {
 	s.handshake(12, 0)
 	s.seen(1024*4, at(12, 1))
 	s.close(12, 2)
-	s.Close()
+	s.MarkStopped()
 	s.save()
 	s.owner.Cluster = "other"
 	s.start()

@@ -22,17 +22,17 @@ func TestStrays_killOpensASmallGapForAWrongTime(t *testing.T) {
 	assert.False(t, s.knows(id))
 	assert.False(t, s.knows(slow))
 	s.now = at(12, 10)
-	opened := s.Begin(s.now)
+	opened := s.BeginSession(s.now)
 	require.NotNil(t, opened.Gap)
 	assert.Equal(t, "10:30-12:10", text(*opened.Gap), "an hour and a half is possible")
 	require.Len(t, opened.Strays, 1)
 	assert.Equal(t, "-3d 12:20--3d 12:20:01", text(opened.Strays[0]))
 	assert.Equal(t, []string{"-3d 12:20--3d 12:20:01", "10:30-12:10"}, s.gaps())
 	assert.Equal(t, "-3d 12:00 due 13:02", s.windows()[1], "its hour is long over, but it has come only now")
-	assert.True(t, s.Missed(at(-60, 20)))
+	assert.True(t, s.MayBeMissing(at(-60, 20)))
 
 	s.drop()
-	assert.Empty(t, s.Begin(at(12, 11)).Strays, "told once")
+	assert.Empty(t, s.BeginSession(at(12, 11)).Strays, "told once")
 	s.stop()
 	assert.Equal(t, "-3d 12:00 due 13:02", s.windows()[1], "and kept")
 	s.now = at(18, 0)
@@ -61,8 +61,8 @@ func TestStrays_quittingOpensASmallGapForAWrongTime(t *testing.T) {
 	s := begin(t, options())
 	s.handshake(12, 0)
 	s.accept(12, 10)
-	batch := []position.Seen{s.claim(at(12, 12)), s.claim(at(11, 15)), s.claim(at(-60, 20))}
-	s.Refused(batch, at(20, 0))
+	batch := []position.Record{s.claim(at(12, 12)), s.claim(at(11, 15)), s.claim(at(-60, 20))}
+	s.Refuse(batch, at(20, 0))
 	s.close(20, 0)
 	s.stop()
 	assert.Equal(t, "11:15-20:01", s.handshake(20, 1))
@@ -97,10 +97,10 @@ func TestStrays_outOfReachAreUnrecoverable(t *testing.T) {
 	s.save()
 	s.close(12, 11)
 	s.stop() // before it was reported
-	assert.Equal(t, position.Unrecoverable{Records: 30}, s.Unrecoverable(s.now))
-	assert.Equal(t, position.Unrecoverable{}, s.Unrecoverable(s.now), "once")
+	assert.Equal(t, position.Unrecoverable{Records: 30}, s.DropUnreachable(s.now))
+	assert.Equal(t, position.Unrecoverable{}, s.DropUnreachable(s.now), "once")
 	s.stop()
-	assert.Equal(t, position.Unrecoverable{}, s.Unrecoverable(s.now))
+	assert.Equal(t, position.Unrecoverable{}, s.DropUnreachable(s.now))
 }
 
 // The records of a long frame are refused in portions.
@@ -109,11 +109,11 @@ func TestStrays_refusedInPortionsAreOneGapForEachHour(t *testing.T) {
 	s.handshake(12, 0)
 	s.accept(12, 10)
 	for i := range 100 {
-		s.Refused([]position.Seen{s.claim(at(1, 30).Add(time.Duration(i) * time.Millisecond)), s.claim(at(3, 30))}, at(12, 20))
+		s.Refuse([]position.Record{s.claim(at(1, 30).Add(time.Duration(i) * time.Millisecond)), s.claim(at(3, 30))}, at(12, 20))
 	}
 	s.close(12, 20)
 	s.now = at(12, 21)
-	assert.Len(t, s.Begin(s.now).Strays, 2)
+	assert.Len(t, s.BeginSession(s.now).Strays, 2)
 	assert.Equal(t, []string{"01:30-01:30:01.099", "03:30-03:30:01", "12:10-12:21"}, s.gaps())
 }
 
@@ -121,10 +121,10 @@ func TestStrays_outOfReachOfAStreamThatQuits(t *testing.T) {
 	s := begin(t, options())
 	s.handshake(12, 0)
 	s.accept(12, 10)
-	s.Refused([]position.Seen{s.claim(at(-31*24, 0)), s.claim(at(-29*24, 0))}, at(12, 20))
+	s.Refuse([]position.Record{s.claim(at(-31*24, 0)), s.claim(at(-29*24, 0))}, at(12, 20))
 	s.close(12, 20)
 	s.stop()
-	assert.Equal(t, position.Unrecoverable{Records: 1}, s.Unrecoverable(s.now))
+	assert.Equal(t, position.Unrecoverable{Records: 1}, s.DropUnreachable(s.now))
 	require.Len(t, s.Gaps(), 1)
 }
 
@@ -141,17 +141,17 @@ func TestStrays_manyAreOpenedAtOnce(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := begin(t, options())
 			s.handshake(12, 0)
-			records := make([]position.Seen, 50_000)
+			records := make([]position.Record, 50_000)
 			for i := range records {
-				records[i] = position.Seen{ID: uint64(i + 1), TS: at(6, 0).Add(-time.Duration(i) * test.apart)}
+				records[i] = position.Record{ID: uint64(i + 1), TS: at(6, 0).Add(-time.Duration(i) * test.apart)}
 			}
 			s.now = at(12, 1)
-			s.Accepted(records, true, s.now)
+			s.Accept(records, true, s.now)
 			s.save()
 			began := time.Now()
 			s.kill()
 			s.handshake(12, 2)
-			gone := s.Unrecoverable(s.now)
+			gone := s.DropUnreachable(s.now)
 			assert.Equal(t, position.Unrecoverable{Records: test.unreachable}, gone)
 			assert.InDelta(t, test.gaps, len(s.Gaps()), 10)
 			assert.Less(t, time.Since(began), 10*time.Second)

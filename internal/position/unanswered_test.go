@@ -20,15 +20,15 @@ func quietly(t *testing.T) *story {
 
 func TestUnanswered_opensAGapFromWhereAllIsCertain(t *testing.T) {
 	s := quietly(t)
-	s.Unanswered(at(12, 3))
-	s.Unanswered(at(12, 4))
+	s.MarkUnanswered(at(12, 3))
+	s.MarkUnanswered(at(12, 4))
 	assert.Equal(t, "12:01-12:05", s.handshake(12, 5))
 	assert.Empty(t, s.handshake(12, 6), "once")
 }
 
 func TestUnanswered_isNotForgottenWithTheProcess(t *testing.T) {
 	s := quietly(t)
-	s.Unanswered(at(12, 3))
+	s.MarkUnanswered(at(12, 3))
 	s.stop()
 	assert.Equal(t, "12:01-12:05", s.handshake(12, 5))
 }
@@ -36,8 +36,8 @@ func TestUnanswered_isNotForgottenWithTheProcess(t *testing.T) {
 // The service may have written some of what it had kept.
 func TestUnanswered_beforeTheFirstSessionOfAll(t *testing.T) {
 	s := begin(t, options())
-	s.Unanswered(at(12, 3))
-	s.Unanswered(at(12, 4))
+	s.MarkUnanswered(at(12, 3))
+	s.MarkUnanswered(at(12, 4))
 	assert.Equal(t, "11:03-12:05", s.handshake(12, 5))
 }
 
@@ -48,10 +48,10 @@ func TestUnanswered_whileStorageDoesNotAnswer(t *testing.T) {
 	}{
 		"nothing is stored":    {func(s *story) { s.disk = newMemory() }, "11:02-12:03"},
 		"no session had begun": {func(s *story) { s.disk = newMemory(); s.start() }, "11:02-12:03"},
-		"all was certain":      {func(s *story) { s.Close(); s.save() }, "12:01-12:03"},
+		"all was certain":      {func(s *story) { s.MarkStopped(); s.save() }, "12:01-12:03"},
 		"less was certain": {func(s *story) {
-			s.Refused([]position.Seen{{ID: 99, TS: at(11, 50)}}, at(12, 2))
-			s.Close()
+			s.Refuse([]position.Record{{ID: 99, TS: at(11, 50)}}, at(12, 2))
+			s.MarkStopped()
 			s.save()
 		}, "11:50-12:03"},
 	} {
@@ -59,7 +59,7 @@ func TestUnanswered_whileStorageDoesNotAnswer(t *testing.T) {
 			s := quietly(t)
 			test.stored(s)
 			s.Position = position.New(s.options)
-			s.Unanswered(at(12, 2))
+			s.MarkUnanswered(at(12, 2))
 			s.load()
 			assert.Equal(t, test.gap, s.handshake(12, 3))
 		})

@@ -13,8 +13,8 @@ type Unrecoverable struct {
 	Records int
 }
 
-// Unrecoverable takes away what the archive has no more, and returns it.
-func (p *Position) Unrecoverable(now time.Time) Unrecoverable {
+// DropUnreachable takes away what the archive has no more, and returns it.
+func (p *Position) DropUnreachable(now time.Time) Unrecoverable {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	gone := Unrecoverable{Gaps: p.gaps.cut(now.Add(-servicetime.ArchiveReach)), Records: p.unreported.takeUnreachable()}
@@ -36,8 +36,8 @@ func (p *Position) Gaps() []Gap {
 	return append([]Gap(nil), p.gaps.open...)
 }
 
-// Read is how the reading of a window ended.
-type Read struct {
+// WindowResult is how the reading of a window ended.
+type WindowResult struct {
 	// Complete: the archive's session ended in order. Otherwise CutOff by us, or by the service or the way to it.
 	Complete, CutOff bool
 	// Records came, repeats included; Fresh of them were new.
@@ -48,11 +48,11 @@ type Read struct {
 	Patient bool
 }
 
-// WindowRead notes that an hour was read. A read that the service did not end in order has to be followed by another,
+// FinishWindow notes that an hour was read. A read that the service did not end in order has to be followed by another,
 // as it may have been cut off, until one brings nothing new; and so has one that was early for a gap that has opened
 // meanwhile, and one of an archive that lags. It says whether the hour is done, or that the archive lags, and which gaps
 // this closed.
-func (p *Position) WindowRead(w Window, read Read) (done, lags bool, closed []Gap) {
+func (p *Position) FinishWindow(w Window, read WindowResult) (done, lags bool, closed []Gap) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.saves.changed = true

@@ -21,20 +21,22 @@ func gapWith(t *testing.T, o position.Options, from, to time.Time) *story {
 	o.Since = from
 	s := begin(t, o)
 	s.now = to
-	require.NotNil(t, s.Begin(to).Gap)
+	require.NotNil(t, s.BeginSession(to).Gap)
 	return s
 }
 
 // another opens another gap.
 func (s *story) another(from, to time.Time) {
 	s.t.Helper()
-	s.Alive(from, true)
-	s.End(false, from)
+	s.MarkAlive(from, true)
+	s.EndSession(false, from)
 	s.now = to
-	require.Equal(s.t, from, s.Begin(to).Gap.From)
+	require.Equal(s.t, from, s.BeginSession(to).Gap.From)
 }
 
-func orderly() position.Read { return position.Read{Complete: true, Records: 10, Fresh: 3} }
+func orderly() position.WindowResult {
+	return position.WindowResult{Complete: true, Records: 10, Fresh: 3}
+}
 
 func TestWindows_beginAMarginBeforeTheGapAndAreDueWhenTheArchiveHasIt(t *testing.T) {
 	for name, test := range map[string]struct {
@@ -75,7 +77,7 @@ func TestWindows_holdALateRecord(t *testing.T) {
 	late := at(11, 15)
 	w := s.Windows()[0]
 	assert.False(t, late.Before(w.Start) || !late.Before(w.End))
-	assert.True(t, s.Missed(late))
+	assert.True(t, s.MayBeMissing(late))
 }
 
 // The first of two gaps could be read at 13:20. But a record with a `ts` of that hour can have come in the second, and
@@ -118,7 +120,7 @@ func TestWindows_thatWereReadStayReadAfterARestart(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := gap(t, at(8, 10), at(10, 20))
 			s.now = at(18, 0)
-			s.Alive(s.now, true)
+			s.MarkAlive(s.now, true)
 			s.read(orderly())
 			s.read(orderly())
 			s.close(18, 0)
@@ -131,7 +133,7 @@ func TestWindows_thatWereReadStayReadAfterARestart(t *testing.T) {
 // What was recovered was in the pipeline's memory when the process was killed: its hour is read again.
 func TestWindows_thatWereReadAreReadAgainIfWhatTheyBroughtMayBeLost(t *testing.T) {
 	s := gap(t, at(8, 10), at(8, 50))
-	s.Alive(at(18, 0), true)
+	s.MarkAlive(at(18, 0), true)
 	s.now = at(18, 0)
 	id := s.recover(at(8, 30))
 	s.read(orderly())
@@ -148,33 +150,33 @@ func TestWindows_thatWereReadAreReadAgainIfWhatTheyBroughtMayBeLost(t *testing.T
 func TestWindows_cutOffByUsAreReadAgain(t *testing.T) {
 	s := gap(t, at(12, 10), at(12, 20))
 	for range 5 {
-		done, closed := s.read(position.Read{CutOff: true})
+		done, closed := s.read(position.WindowResult{CutOff: true})
 		assert.False(t, done)
 		assert.Empty(t, closed)
 	}
-	s.read(position.Read{CutOff: true, Complete: true})
+	s.read(position.WindowResult{CutOff: true, Complete: true})
 	assert.Len(t, s.windows(), 2, "even if the service has closed, as we asked it to")
 }
 
 // Whether a drop came after the last record or before it, nothing tells but another read.
 func TestWindows_droppedAreReadUntilNothingNewComes(t *testing.T) {
 	for name, test := range map[string]struct {
-		reads []position.Read
+		reads []position.WindowResult
 		want  int // after how many reads the window is done; 0: not yet
 	}{
-		"once":                           {[]position.Read{{Records: 10, Fresh: 3}}, 0},
-		"once, and nothing new":          {[]position.Read{{Records: 10}}, 0},
-		"once, and nothing":              {[]position.Read{{}}, 0},
-		"twice, nothing":                 {[]position.Read{{}, {}}, 2},
-		"twice, nothing new":             {[]position.Read{{Records: 10, Fresh: 3}, {Records: 10}}, 2},
-		"twice, something new":           {[]position.Read{{Records: 10, Fresh: 3}, {Records: 12, Fresh: 2}}, 0},
-		"and then not":                   {[]position.Read{{Records: 10, Fresh: 3}, {Records: 12, Fresh: 2}, {Records: 12}}, 3},
-		"a shorter read tells nothing":   {[]position.Read{{Records: 10, Fresh: 3}, {Records: 4}}, 0},
-		"however often":                  {[]position.Read{{Records: 10, Fresh: 3}, {Records: 4}, {Records: 4}, {Records: 9}}, 0},
-		"but one as long as the longest": {[]position.Read{{Records: 10, Fresh: 3}, {Records: 4}, {Records: 10}}, 3},
-		"cut off between":                {[]position.Read{{Records: 10, Fresh: 3}, {CutOff: true, Records: 10}, {Records: 9}}, 0},
-		"cut off before":                 {[]position.Read{{CutOff: true, Records: 10}, {Records: 10}}, 0},
-		"in order at last":               {[]position.Read{{Records: 10, Fresh: 3}, {Records: 12, Fresh: 2}, {Complete: true, Records: 1, Fresh: 1}}, 3},
+		"once":                           {[]position.WindowResult{{Records: 10, Fresh: 3}}, 0},
+		"once, and nothing new":          {[]position.WindowResult{{Records: 10}}, 0},
+		"once, and nothing":              {[]position.WindowResult{{}}, 0},
+		"twice, nothing":                 {[]position.WindowResult{{}, {}}, 2},
+		"twice, nothing new":             {[]position.WindowResult{{Records: 10, Fresh: 3}, {Records: 10}}, 2},
+		"twice, something new":           {[]position.WindowResult{{Records: 10, Fresh: 3}, {Records: 12, Fresh: 2}}, 0},
+		"and then not":                   {[]position.WindowResult{{Records: 10, Fresh: 3}, {Records: 12, Fresh: 2}, {Records: 12}}, 3},
+		"a shorter read tells nothing":   {[]position.WindowResult{{Records: 10, Fresh: 3}, {Records: 4}}, 0},
+		"however often":                  {[]position.WindowResult{{Records: 10, Fresh: 3}, {Records: 4}, {Records: 4}, {Records: 9}}, 0},
+		"but one as long as the longest": {[]position.WindowResult{{Records: 10, Fresh: 3}, {Records: 4}, {Records: 10}}, 3},
+		"cut off between":                {[]position.WindowResult{{Records: 10, Fresh: 3}, {CutOff: true, Records: 10}, {Records: 9}}, 0},
+		"cut off before":                 {[]position.WindowResult{{CutOff: true, Records: 10}, {Records: 10}}, 0},
+		"in order at last":               {[]position.WindowResult{{Records: 10, Fresh: 3}, {Records: 12, Fresh: 2}, {Complete: true, Records: 1, Fresh: 1}}, 3},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, restart := range []bool{false, true} {
@@ -186,7 +188,7 @@ func TestWindows_droppedAreReadUntilNothingNewComes(t *testing.T) {
 						s.save()
 						s.stop()
 					}
-					if done, _, _ := s.WindowRead(w, read); done {
+					if done, _, _ := s.FinishWindow(w, read); done {
 						got = i + 1
 					}
 				}
@@ -202,7 +204,7 @@ func TestWindows_readTooEarlyForAGapThatOpenedMeanwhile(t *testing.T) {
 	w := s.Windows()[0]
 	require.Equal(t, at(13, 20).Add(3*time.Second), w.Due, "to the second by which the clocks may differ")
 	s.another(at(12, 58), at(13, 21))
-	done, _, closed := s.WindowRead(w, orderly())
+	done, _, closed := s.FinishWindow(w, orderly())
 	assert.False(t, done)
 	assert.Empty(t, closed)
 	assert.Equal(t, "11:00 due 14:00", s.windows()[0], "it is read again")
@@ -214,7 +216,7 @@ func TestWindows_readWhileAGapOpenedThatChangesNothing(t *testing.T) {
 	s := gap(t, at(12, 10), at(12, 20))
 	w := s.Windows()[0]
 	s.another(at(15, 0), at(15, 10))
-	done, _, _ := s.WindowRead(w, orderly())
+	done, _, _ := s.FinishWindow(w, orderly())
 	assert.True(t, done)
 }
 
@@ -236,17 +238,17 @@ func TestWindows_ofHoursThatWereReadAreReadAgainForANewGap(t *testing.T) {
 func TestUnrecoverable_isToldOnceAndExactly(t *testing.T) {
 	const days = 24
 	s := gap(t, at(12, 10), at(15, 30))
-	assert.Empty(t, s.Unrecoverable(at(12+30*days, 9).Add(-2*time.Hour)))
+	assert.Empty(t, s.DropUnreachable(at(12+30*days, 9).Add(-2*time.Hour)))
 	require.Len(t, s.windows(), 5)
 
 	// The hour of 11:00 lies in the margin: nothing of the gap is in it.
-	assert.Empty(t, s.Unrecoverable(at(11+30*days, 30)))
+	assert.Empty(t, s.DropUnreachable(at(11+30*days, 30)))
 	assert.Equal(t, "12:00 due 15:00", s.windows()[0], "the archive would refuse to be asked for it")
 	assert.Equal(t, []string{"12:10-15:30"}, s.gaps())
 
 	var told []string
 	for now := at(12+30*days, 0); now.Before(at(14+30*days, 10)); now = now.Add(7 * time.Second) {
-		for _, gone := range s.Unrecoverable(now).Gaps {
+		for _, gone := range s.DropUnreachable(now).Gaps {
 			told = append(told, text(gone))
 		}
 		for _, w := range s.Windows() {
@@ -257,7 +259,7 @@ func TestUnrecoverable_isToldOnceAndExactly(t *testing.T) {
 	assert.Equal(t, []string{"15:00-15:30"}, s.gaps())
 	s.save()
 	s.stop()
-	assert.Empty(t, s.Unrecoverable(at(14+30*days, 11)), "not after a restart either")
+	assert.Empty(t, s.DropUnreachable(at(14+30*days, 11)), "not after a restart either")
 	done, closed := s.read(orderly())
 	assert.True(t, done)
 	assert.Equal(t, []string{"15:00-15:30"}, closed, "what can be had is had")
@@ -266,12 +268,12 @@ func TestUnrecoverable_isToldOnceAndExactly(t *testing.T) {
 func TestUnrecoverable_isAllOfAGapThatNobodyRead(t *testing.T) {
 	const days = 24
 	s := gap(t, at(12, 10), at(15, 30))
-	gone := s.Unrecoverable(at(12+90*days, 0)).Gaps
+	gone := s.DropUnreachable(at(12+90*days, 0)).Gaps
 	require.Len(t, gone, 1)
 	assert.Equal(t, "12:10-15:30", text(gone[0]))
 	assert.Empty(t, s.gaps())
 	assert.Empty(t, s.windows())
-	assert.Empty(t, s.Unrecoverable(at(12+91*days, 0)))
+	assert.Empty(t, s.DropUnreachable(at(12+91*days, 0)))
 }
 
 func TestUnrecoverable_isNotWhatWasRead(t *testing.T) {
@@ -279,8 +281,8 @@ func TestUnrecoverable_isNotWhatWasRead(t *testing.T) {
 	s := gap(t, at(12, 10), at(15, 30))
 	s.read(orderly())
 	s.read(orderly())
-	assert.Empty(t, s.Unrecoverable(at(12+30*days, 30)), "12:00 was read")
-	gone := s.Unrecoverable(at(13+30*days, 30)).Gaps
+	assert.Empty(t, s.DropUnreachable(at(12+30*days, 30)), "12:00 was read")
+	gone := s.DropUnreachable(at(13+30*days, 30)).Gaps
 	require.Len(t, gone, 1)
 	assert.Equal(t, "13:00-14:00", text(gone[0]))
 }
@@ -288,12 +290,12 @@ func TestUnrecoverable_isNotWhatWasRead(t *testing.T) {
 func TestUnrecoverable_isTheBeginningOfALongOutage(t *testing.T) {
 	const days = 24
 	s := gap(t, at(12, 10), at(12+40*days, 15))
-	gone := s.Unrecoverable(at(12+40*days, 15)).Gaps
+	gone := s.DropUnreachable(at(12+40*days, 15)).Gaps
 	require.Len(t, gone, 1)
 	assert.Equal(t, "12:10-+10d 13:00", text(gone[0]))
 	assert.Equal(t, "+10d 13:00 due +10d 16:00", s.windows()[0])
 	assert.Len(t, s.windows(), 30*days)
-	assert.Empty(t, s.Unrecoverable(at(12+40*days, 16)))
+	assert.Empty(t, s.DropUnreachable(at(12+40*days, 16)))
 }
 
 // Nothing is asked of the archive from before its reach because of the margin.
@@ -301,7 +303,7 @@ func TestUnrecoverable_isNotTheMarginOfSince30Days(t *testing.T) {
 	const days = 24
 	now := at(12+30*days, 0)
 	s := gap(t, at(12, 0), now)
-	gone := s.Unrecoverable(now.Add(time.Second)).Gaps
+	gone := s.DropUnreachable(now.Add(time.Second)).Gaps
 	require.Len(t, gone, 1)
 	assert.Equal(t, "12:00-13:00", text(gone[0]), "a second has gone by, and the service rounds to hours")
 	assert.Equal(t, "13:00 due 16:00", s.windows()[0])

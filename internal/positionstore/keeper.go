@@ -105,7 +105,7 @@ func (k *Keeper) AwaitRead(ctx context.Context) {
 func (k *Keeper) keep(ctx context.Context) {
 	now := k.Clock.Now()
 	k.Position.Forget(now)
-	k.Position.Flowed(k.Flow())
+	k.Position.UpdateFlow(k.Flow())
 	if k.Open == nil || time.Now().Before(k.retryAt) {
 		return
 	}
@@ -221,7 +221,7 @@ func (k *Keeper) reportResult(err error) {
 // process treats the end as a kill.
 func (k *Keeper) Close(ctx context.Context, isOrderly bool) {
 	if isOrderly {
-		k.Position.Close()
+		k.Position.MarkStopped()
 	}
 	if k.client == nil {
 		return

@@ -28,7 +28,7 @@ func asideKey(key string, at time.Time) string {
 // Owner is what a stored position is of. A stored position of another one is foreign.
 type Owner struct {
 	Cluster, Stream string
-	// FormerIDs: versions before this one have given the stream's records other identities; see [Seen].
+	// FormerIDs: versions before this one have given the stream's records other identities; see [position.Record].
 	FormerIDs bool
 }
 

@@ -366,7 +366,7 @@ func TestFill_whatWasNotMissedIsNotClaimed(t *testing.T) {
 		now := time.Now()
 		where := position.New(position.Options{MaxEntries: 1024, Remember: time.Hour})
 		for i := range 10_000 {
-			where.Accepted([]position.Seen{{ID: uint64(i), TS: now}}, true, now)
+			where.Accept([]position.Record{{ID: uint64(i), TS: now}}, true, now)
 		}
 		where.Forget(now)
 		in.position = where
@@ -374,7 +374,7 @@ func TestFill_whatWasNotMissedIsNotClaimed(t *testing.T) {
 		splitter := record.Splitter{EventType: podlog.Message}
 		splitter.Begin(frame, false, now)
 		r := splitter.Next(nil, record.Portion{Records: 1, Bytes: len(frame)})[0]
-		require.False(t, where.Missed(r.Timestamp.AsTime()))
+		require.False(t, where.MayBeMissing(r.Timestamp.AsTime()))
 		require.NoError(t, in.take(frame, now, false))
 		assert.Zero(t, in.fresh)
 		assert.True(t, where.Claim(seenOf(&r)))

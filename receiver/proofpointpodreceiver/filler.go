@@ -149,7 +149,7 @@ func (f *filler) run() {
 
 // next is the window that is to be read now, if there is one: none before it is known what was delivered.
 func (f *filler) next() (position.Window, bool) {
-	if f.refused || time.Now().Before(f.retryAt) || !f.position.Loaded() {
+	if f.refused || time.Now().Before(f.retryAt) || !f.position.IsLoaded() {
 		return position.Window{}, false
 	}
 	if f.intake.delivery.busy() {
@@ -291,7 +291,7 @@ func (f *filler) finished(w position.Window, limit time.Duration, ended error) b
 	orderly := podlog.AsError(ended).EndedInOrder()
 	waits := slices.ContainsFunc(f.intake.waiting, f.position.IsUnderWay)
 	cutOff := f.cutOff || waits || f.stop.Err() != nil || errors.Is(ended, errNotAsked) || f.mustBeCutOff(w, orderly)
-	done, lags, closed := f.position.WindowRead(w, position.Read{
+	done, lags, closed := f.position.FinishWindow(w, position.WindowResult{
 		Complete: orderly && !cutOff,
 		CutOff:   cutOff,
 		Records:  f.intake.records,

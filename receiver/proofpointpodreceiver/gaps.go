@@ -44,7 +44,7 @@ func (g *gapReporter) show() {
 
 // expire gives up what the archive has no more, and says whether there was a gap of that kind.
 func (g *gapReporter) expire() bool {
-	gone := g.position.Unrecoverable(g.clock.Now())
+	gone := g.position.DropUnreachable(g.clock.Now())
 	switch n := len(gone.Gaps); {
 	case n > maxReported:
 		g.lost(status.GapsUnrecoverable(n, gone.Gaps[0].From, gone.Gaps[n-1].To), n)

@@ -56,12 +56,12 @@ func TestGaps_manyThatAreTooOldAreReportedAsOne(t *testing.T) {
 	tenant(t, podsim.Options{}, nil, func(s *scenario) {
 		s.elapse(time.Minute)
 		where := s.source.streams[0].stream.position
-		var old []position.Seen
+		var old []position.Record
 		for i := range 40 {
-			old = append(old, position.Seen{ID: uint64(i), TS: time.Now().Add(-29*24*time.Hour - time.Duration(i)*20*time.Minute)})
+			old = append(old, position.Record{ID: uint64(i), TS: time.Now().Add(-29*24*time.Hour - time.Duration(i)*20*time.Minute)})
 		}
-		old = append(old, position.Seen{ID: 1000, TS: time.Now().Add(-40 * 24 * time.Hour)}, position.Seen{ID: 1001, TS: time.Now().Add(-50 * 24 * time.Hour)})
-		where.Refused(old, time.Now())
+		old = append(old, position.Record{ID: 1000, TS: time.Now().Add(-40 * 24 * time.Hour)}, position.Record{ID: 1001, TS: time.Now().Add(-50 * 24 * time.Hour)})
+		where.Refuse(old, time.Now())
 		s.elapse(time.Second)
 		assert.Equal(t, 1, s.logged("gap unrecoverable"), "the records that were never in reach")
 		assert.Contains(t, s.said(), "2 records may be lost")
@@ -82,15 +82,15 @@ func TestGaps_theNewestIsReportedLast(t *testing.T) {
 	where := position.New(position.Options{ServerMemory: time.Hour, MaxEntries: 1024})
 	gaps := &gapReporter{position: where, health: stream}
 	now := time.Now()
-	where.Begin(now)
+	where.BeginSession(now)
 	opens := func() {
-		where.Doubt(position.Gap{From: now.Add(-time.Minute), To: now})
-		where.Confirm()
+		where.DoubtPause(position.Gap{From: now.Add(-time.Minute), To: now})
+		where.OpenPauseGap()
 		gaps.show()
 	}
 	closes := func() {
 		for _, w := range where.Windows() {
-			where.WindowRead(w, position.Read{Complete: true})
+			where.FinishWindow(w, position.WindowResult{Complete: true})
 		}
 		gaps.show()
 	}

@@ -31,7 +31,7 @@ type intake struct {
 	format *record.Format
 	batch  batch
 
-	noted []position.Seen // memory for what the position is told of a batch
+	noted []position.Record // memory for what the position is told of a batch
 
 	tally
 }
@@ -137,7 +137,7 @@ func (in *intake) sift(records []record.Record) []record.Record {
 // claim claims a record, and returns false if it was delivered before or is on its way.
 func (in *intake) claim(r *record.Record) bool {
 	switch {
-	case in.archive && !in.position.Missed(r.ServiceTime()):
+	case in.archive && !in.position.MayBeMissing(r.ServiceTime()):
 		return false
 	case in.position.Claim(seenOf(r)):
 		return true
@@ -188,17 +188,17 @@ func (in *intake) rejected(r record.Record) { in.settled([]record.Record{r}) }
 // settled notes records that need not be delivered any more.
 func (in *intake) settled(records []record.Record) {
 	in.noted = seen(in.noted[:0], records)
-	in.position.Accepted(in.noted, !in.archive, in.clock.Now())
+	in.position.Accept(in.noted, !in.archive, in.clock.Now())
 }
 
 // setAside implements recordOwner.
 func (in *intake) setAside(records []record.Record) {
-	in.position.SetAside(seen(nil, records), in.clock.Now())
+	in.position.Suspend(seen(nil, records), in.clock.Now())
 }
 
 // abandoned implements recordOwner.
 func (in *intake) abandoned(r record.Record) {
-	in.position.Refused(seen(nil, []record.Record{r}), in.clock.Now())
+	in.position.Refuse(seen(nil, []record.Record{r}), in.clock.Now())
 }
 
 // late implements recordOwner.
@@ -221,7 +221,7 @@ func (in *intake) failed(left undelivered, err error) {
 	}
 	switch {
 	case !in.archive:
-		in.position.Refused(seen(nil, left.records), in.clock.Now())
+		in.position.Refuse(seen(nil, left.records), in.clock.Now())
 	case in.delivery.busy():
 		in.release(left.records[left.held:]) // the others are still on their way
 	default:
@@ -242,7 +242,7 @@ func (in *intake) refuseRest() int {
 	for !in.archive && in.splitter.More() {
 		portion = in.splitter.Next(portion[:0], record.Portion{Records: restRecords, Bytes: math.MaxInt})
 		missing := in.sift(portion)
-		in.position.Refused(seen(nil, missing), in.clock.Now())
+		in.position.Refuse(seen(nil, missing), in.clock.Now())
 		count += len(missing)
 	}
 	return count
@@ -282,7 +282,7 @@ func (in *intake) flushDue() error {
 func (in *intake) begin() { in.tally = tally{} }
 
 // seen appends what the position remembers of records.
-func seen(list []position.Seen, records []record.Record) []position.Seen {
+func seen(list []position.Record, records []record.Record) []position.Record {
 	for i := range records {
 		list = append(list, seenOf(&records[i]))
 	}
@@ -290,6 +290,6 @@ func seen(list []position.Seen, records []record.Record) []position.Seen {
 }
 
 // seenOf is what the position needs to know of a record.
-func seenOf(r *record.Record) position.Seen {
-	return position.Seen{ID: r.ID, FormerID: r.FormerID, TS: r.ServiceTime()}
+func seenOf(r *record.Record) position.Record {
+	return position.Record{ID: r.ID, FormerID: r.FormerID, TS: r.ServiceTime()}
 }

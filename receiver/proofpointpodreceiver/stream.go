@@ -106,7 +106,7 @@ func (s *stream) run() {
 // leave notes a pause that no live session has ended: what it did to the live position shows in the next process only.
 func (s *stream) leave() {
 	if paused := s.pauses.ended(s.clock.Now(), 0); paused != nil {
-		s.position.Doubt(*paused)
+		s.position.DoubtPause(*paused)
 	}
 }
 
@@ -145,7 +145,7 @@ func (s *stream) collect(auth http.Header) error {
 			ended, orderly = err, false
 		}
 	}
-	s.position.End(orderly, s.clock.At(session.UpToDate()))
+	s.position.EndSession(orderly, s.clock.At(session.UpToDate()))
 	s.freed = time.Time{}
 	if orderly {
 		s.freed = time.Now()
@@ -169,14 +169,14 @@ func (s *stream) notOpened(err error, sent time.Time) {
 	s.followClock()
 	failed := podlog.AsError(err)
 	if failed.MayBeOpen() {
-		s.position.Unanswered(s.clock.At(sent))
+		s.position.MarkUnanswered(s.clock.At(sent))
 	}
 	if s.freed.IsZero() || time.Since(s.freed) < slotFree || !failed.SlotTaken() {
 		return
 	}
 	s.freed = time.Time{}
 	s.logger.Warn("another client uses the token: stop it, or give it a token of its own. The records that it is sent are missing here, and " + s.fate())
-	s.position.End(false, s.clock.Now())
+	s.position.EndSession(false, s.clock.Now())
 }
 
 // begin notes a live session that has been opened.
@@ -198,14 +198,14 @@ func (s *stream) begin(session *podlog.Session) {
 	}
 	now := s.clock.At(session.Opened())
 	s.begun = now
-	s.position.ReadBackTo(s.since(now))
-	found := s.position.Begin(now)
+	s.position.SetSince(s.since(now))
+	found := s.position.BeginSession(now)
 	s.opened(found)
 	if found.Forgotten {
 		s.pauses.forget()
 	}
 	if paused := s.pauses.ended(now, s.metrics.rate()); paused != nil {
-		s.position.Doubt(*paused)
+		s.position.DoubtPause(*paused)
 	}
 }
 
@@ -306,8 +306,8 @@ func (s *stream) look() {
 	s.livedLongEnough()
 	alive := s.session.Alive()
 	quiet := len(s.intake.batch.records) == 0 && !s.session.Pending() && alive.Sub(s.busyUntil()) >= quietAfter
-	s.position.Alive(s.clock.At(alive), quiet)
-	if found := s.position.Stopped(); found.Gap != nil {
+	s.position.MarkAlive(s.clock.At(alive), quiet)
+	if found := s.position.JudgeStop(); found.Gap != nil {
 		s.opened(found)
 	}
 	s.judge(s.pauses.look(s.clock.Now()))
@@ -344,10 +344,10 @@ func (s *stream) judge(v verdict) {
 	switch v {
 	case pauseUndecided:
 	case pauseHarmless, pauseTrusted:
-		s.position.Trust()
+		s.position.TrustPause()
 		s.filler.setLosing(false)
 	case pauseSuspicious, pauseHarmful:
-		s.openedForPause(s.position.Confirm())
+		s.openedForPause(s.position.OpenPauseGap())
 		s.gaps.show()
 		if v == pauseHarmful {
 			s.filler.setLosing(true)

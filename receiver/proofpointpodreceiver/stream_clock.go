@@ -34,7 +34,7 @@ func (s *stream) followClock() {
 		return
 	}
 	s.corrected += by
-	s.position.Correct(by, s.clock.Now())
+	s.position.CorrectClock(by, s.clock.Now())
 	s.pauses.correct(by)
 	s.begun = s.begun.Add(by)
 }
