@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"runtime"
 
+	"go.opentelemetry.io/collector/component"
+
 	"github.com/proofpointpod/otelcol/internal/podlog"
 	"github.com/proofpointpod/otelcol/receiver/proofpointpodreceiver/internal/metadata"
 )
@@ -34,6 +36,24 @@ func (s *source) newClient(ctx context.Context) (*podlog.Client, error) {
 		return nil, fmt.Errorf("tls: %w", err)
 	}
 	return client, nil
+}
+
+// newCredentials returns the credentials of the live sessions: the token in the configuration, or that of the extension
+// which auth names. note is told when the token expires, each time that one is had.
+func (s *source) newCredentials(ctx context.Context, host component.Host, note noteExpiry) (*credentials, error) {
+	if !s.config.Auth.HasValue() {
+		return fixedToken("api_secret", s.config.APISecret, note), nil
+	}
+	endpoint, err := s.config.parsedEndpoint()
+	if err != nil {
+		return nil, err
+	}
+	return fromExtension(ctx, authExtension{
+		auth:       s.config.Auth.Get(),
+		extensions: host.GetExtensions(),
+		endpoint:   endpoint,
+		timeout:    s.config.HandshakeTimeout,
+	}, note)
 }
 
 // headers are those of every handshake: a User-Agent that names the component and its version, as the service's

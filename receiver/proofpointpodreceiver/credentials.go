@@ -7,11 +7,13 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/config/configauth"
 	"go.opentelemetry.io/collector/config/configopaque"
 	"golang.org/x/sync/singleflight"
 
@@ -22,7 +24,7 @@ import (
 // credentials gives the headers that authenticate a handshake. Safe for concurrent use.
 type credentials struct {
 	// ask returns the headers. It is called anew for each handshake, as an authenticator may have another token by
-	// then. No header at all: the authenticator has no token, yet.
+	// then. The error is errNoToken while it has none.
 	ask func(ctx context.Context) (http.Header, error)
 	// origin is where the token comes from. If it renews, it is an authenticator.
 	origin status.Origin
@@ -39,45 +41,48 @@ func fixedToken(key string, secret configopaque.String, note noteExpiry) *creden
 // noteExpiry is told when a token expires; zero: it does not say.
 type noteExpiry func(from status.Origin, expires time.Time)
 
-// newCredentials takes the token from the configuration, or asks the extension that auth names. note is told when the
-// token expires, each time that one is had.
-func newCredentials(ctx context.Context, config *Config, host component.Host, note noteExpiry) (*credentials, error) {
-	if !config.Auth.HasValue() {
-		return fixedToken("api_secret", config.APISecret, note), nil
+// errNoToken is why there are no headers while the authenticator has no token.
+var errNoToken = errors.New("no token")
+
+// authExtension is an extension that authenticates HTTP clients, and what it is asked.
+type authExtension struct {
+	auth       *configauth.Config
+	extensions map[component.ID]component.Component
+	endpoint   *url.URL      // of the service
+	timeout    time.Duration // of one question
+}
+
+// fromExtension are the credentials of an extension. note is told when the token expires, each time that one is had.
+func fromExtension(ctx context.Context, from authExtension, note noteExpiry) (*credentials, error) {
+	id := from.auth.AuthenticatorID
+	if _, listed := from.extensions[id]; !listed {
+		return nil, fmt.Errorf("auth: there is no extension %q in service.extensions; list it there, or write the ID of one that is", id)
 	}
-	auth := config.Auth.Get()
-	if _, listed := host.GetExtensions()[auth.AuthenticatorID]; !listed {
-		return nil, fmt.Errorf("auth: there is no extension %q in service.extensions; list it there, or write the ID of one that is",
-			auth.AuthenticatorID)
-	}
-	authenticator, err := auth.GetHTTPClientAuthenticator(ctx, host.GetExtensions())
+	authenticator, err := from.auth.GetHTTPClientAuthenticator(ctx, from.extensions)
 	if err != nil {
 		return nil, fmt.Errorf("auth: %w", err)
 	}
 	transport, err := authenticator.RoundTripper(echo{})
 	if err != nil {
-		return nil, fmt.Errorf("auth: extension %q: %w", auth.AuthenticatorID, err)
+		return nil, fmt.Errorf("auth: extension %q: %w", id, err)
 	}
-	endpoint, err := config.parsedEndpoint()
-	if err != nil {
-		return nil, err
-	}
-	origin := status.FromExtension(auth.AuthenticatorID.String())
-	asked := *endpoint
+	origin := status.FromExtension(id.String())
+	asked := *from.endpoint
 	asked.Scheme = strings.Replace(asked.Scheme, "ws", "http", 1)
 	var questions singleflight.Group
 	ask := func(ctx context.Context) (http.Header, error) {
-		ctx, cancel := context.WithTimeout(ctx, config.HandshakeTimeout)
+		ctx, cancel := context.WithTimeout(ctx, from.timeout)
 		defer cancel()
 		// An authenticator that does not look at its context holds this one goroutine, and nobody who asks.
 		answer := questions.DoChan("token", func() (any, error) { return authenticate(ctx, transport, asked.String()) })
 		header, err := inTime(ctx, answer)
-		if err != nil {
-			return nil, fmt.Errorf("asking the extension %q for the token: %w", auth.AuthenticatorID, err)
+		switch {
+		case err != nil:
+			return nil, fmt.Errorf("asking the extension %q for the token: %w", id, err)
+		case len(header) == 0:
+			return nil, errNoToken
 		}
-		if len(header) > 0 {
-			note(origin, tokenExpiry(header))
-		}
+		note(origin, tokenExpiry(header))
 		return header, nil
 	}
 	return &credentials{ask: ask, origin: origin}, nil
@@ -148,12 +153,12 @@ func (c *credentials) watch(ctx context.Context) {
 	}
 }
 
-// first returns the headers, after a short wait if there are none at first.
+// first returns the headers, after a short wait if there is no token at first.
 func (c *credentials) first(ctx context.Context) (http.Header, error) {
 	deadline := time.Now().Add(firstTokenWait)
 	for {
 		header, err := c.ask(ctx)
-		if err != nil || len(header) > 0 || !time.Now().Before(deadline) {
+		if !errors.Is(err, errNoToken) || !time.Now().Before(deadline) {
 			return header, err
 		}
 		if !retry.Wait(ctx, firstTokenPoll) {
@@ -166,7 +171,7 @@ func (c *credentials) first(ctx context.Context) (http.Header, error) {
 func (c *credentials) other(ctx context.Context, refused http.Header) bool {
 	for retry.Wait(ctx, minTokenPoll+rand.N(maxTokenPoll-minTokenPoll)) { //nolint:gosec // a wait is no secret
 		header, err := c.ask(ctx)
-		if err == nil && len(header) > 0 && !maps.EqualFunc(header, refused, slices.Equal) {
+		if err == nil && !maps.EqualFunc(header, refused, slices.Equal) {
 			return true
 		}
 	}

@@ -199,9 +199,6 @@ func (f *filler) read(w position.Window) (done bool, err error) {
 		f.last = f.until.Add(overtime(limit))
 	}
 	auth, err := f.credentials.ask(f.stop)
-	if err == nil && len(auth) == 0 {
-		err = errNoToken
-	}
 	if err == nil {
 		f.session, err = f.openInTurn(w, auth)
 	}

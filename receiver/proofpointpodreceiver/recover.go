@@ -74,9 +74,6 @@ func (s *stream) habit(err error, fault sourcehealth.Fault) sourcehealth.Fault {
 	return status.AddQuietHabit(fault, s.quiet)
 }
 
-// errNoToken is why no session was opened while the authenticator has no token.
-var errNoToken = errors.New("no token")
-
 // faultOf classifies err, and returns how long the service asks us to stay away. from is where the token came from, and of
 // classifies an error of a session.
 func faultOf(err error, from status.Origin, of func(*podlog.Error, status.Origin) sourcehealth.Fault) (sourcehealth.Fault, time.Duration) {

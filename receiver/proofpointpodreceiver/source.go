@@ -82,7 +82,7 @@ func (s *source) Start(ctx context.Context, host component.Host) error {
 	})
 	s.health.SetStarted()
 
-	credentials, err := newCredentials(ctx, s.config, host, func(from status.Origin, expires time.Time) {
+	credentials, err := s.newCredentials(ctx, host, func(from status.Origin, expires time.Time) {
 		s.health.SetTokenExpiry(status.LiveToken, from, expires)
 	})
 	if err != nil {

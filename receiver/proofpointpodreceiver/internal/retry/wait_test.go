@@ -14,6 +14,7 @@ import (
 
 // after returns a context that ends after a time.
 func after(t *testing.T, d time.Duration) context.Context {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), d)
 	t.Cleanup(cancel)
 	return ctx
