@@ -16,6 +16,7 @@ import (
 	"github.com/proofpointpod/otelcol/internal/servicetime"
 	"github.com/proofpointpod/otelcol/internal/status"
 	"github.com/proofpointpod/otelcol/internal/storageclient"
+	"github.com/proofpointpod/otelcol/receiver/proofpointpodreceiver/internal/credentials"
 	"github.com/proofpointpod/otelcol/receiver/proofpointpodreceiver/internal/metadata"
 	"github.com/proofpointpod/otelcol/receiver/proofpointpodreceiver/internal/retry"
 )
@@ -24,9 +25,9 @@ import (
 type streamSettings struct {
 	source      *source
 	client      *podlog.Client
-	credentials *credentials
+	credentials *credentials.Credentials
 	// archiveCredentials are those of the second token; nil: there is none.
-	archiveCredentials *credentials
+	archiveCredentials *credentials.Credentials
 	clock              *servicetime.Clock
 	flow               *flow
 	stop, abort        context.Context //nolint:containedctx // the life of the streams, not of a call
@@ -86,7 +87,7 @@ func newAssembly(set *streamSettings, t podlog.EventType, stored bool) *assembly
 		config:         s.config,
 		eventType:      t,
 		position: position.New(position.Options{
-			Token:        newToken(s.config.APISecret),
+			Token:        credentials.NewToken(s.config.APISecret),
 			Stored:       stored,
 			ServerMemory: s.config.Backfill.ServerMemory,
 			ArchiveDelay: s.config.Backfill.ArchiveDelay,
@@ -200,7 +201,7 @@ func (a *assembly) fillerWithin(live *stream) *filler {
 	return f
 }
 
-func (a *assembly) filler(c *credentials, in *intake) *filler {
+func (a *assembly) filler(c *credentials.Credentials, in *intake) *filler {
 	return &filler{
 		client:      a.client,
 		credentials: c,

@@ -9,6 +9,7 @@ import (
 	"go.opentelemetry.io/collector/component"
 
 	"github.com/proofpointpod/otelcol/internal/podlog"
+	"github.com/proofpointpod/otelcol/receiver/proofpointpodreceiver/internal/credentials"
 	"github.com/proofpointpod/otelcol/receiver/proofpointpodreceiver/internal/metadata"
 )
 
@@ -40,19 +41,19 @@ func (s *source) newClient(ctx context.Context) (*podlog.Client, error) {
 
 // newCredentials returns the credentials of the live sessions: the token in the configuration, or that of the extension
 // which auth names. note is told when the token expires, each time that one is had.
-func (s *source) newCredentials(ctx context.Context, host component.Host, note noteExpiry) (*credentials, error) {
+func (s *source) newCredentials(ctx context.Context, host component.Host, note credentials.NoteExpiry) (*credentials.Credentials, error) {
 	if !s.config.Auth.HasValue() {
-		return fixedToken("api_secret", s.config.APISecret, note), nil
+		return credentials.FromToken("api_secret", s.config.APISecret, note), nil
 	}
 	endpoint, err := s.config.parsedEndpoint()
 	if err != nil {
 		return nil, err
 	}
-	return fromExtension(ctx, authExtension{
-		auth:       s.config.Auth.Get(),
-		extensions: host.GetExtensions(),
-		endpoint:   endpoint,
-		timeout:    s.config.HandshakeTimeout,
+	return credentials.FromExtension(ctx, credentials.Extension{
+		Auth:       s.config.Auth.Get(),
+		Extensions: host.GetExtensions(),
+		Endpoint:   endpoint,
+		Timeout:    s.config.HandshakeTimeout,
 	}, note)
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/proofpointpod/otelcol/internal/servicetime"
 	"github.com/proofpointpod/otelcol/internal/sourcehealth"
 	"github.com/proofpointpod/otelcol/internal/status"
+	"github.com/proofpointpod/otelcol/receiver/proofpointpodreceiver/internal/credentials"
 	"github.com/proofpointpod/otelcol/receiver/proofpointpodreceiver/internal/retry"
 )
 
@@ -45,7 +46,7 @@ const (
 // beside the live session; with the one token, the stream's goroutine calls it while the live session pauses.
 type filler struct {
 	client      *podlog.Client
-	credentials *credentials
+	credentials *credentials.Credentials
 	intake      *intake
 	position    *position.Position
 	gaps        *gapReporter
@@ -198,7 +199,7 @@ func (f *filler) read(w position.Window) (done bool, err error) {
 		f.until = time.Now().Add(limit)
 		f.last = f.until.Add(overtime(limit))
 	}
-	auth, err := f.credentials.ask(f.stop)
+	auth, err := f.credentials.Header(f.stop)
 	if err == nil {
 		f.session, err = f.openInTurn(w, auth)
 	}
@@ -404,7 +405,7 @@ func (f *filler) failed(err error) {
 	if f.stop.Err() != nil {
 		return
 	}
-	fault, retryAfter := faultOf(err, f.credentials.origin, status.ArchiveFault)
+	fault, retryAfter := faultOf(err, f.credentials.Origin(), status.ArchiveFault)
 	if f.ownToken && fault.Type == sourcehealth.ThirdPartyConfig && fault.NewTokenHelps {
 		f.refused = true
 		fault = status.BackfillFails(fault)

@@ -10,13 +10,14 @@ import (
 	"github.com/proofpointpod/otelcol/internal/podlog"
 	"github.com/proofpointpod/otelcol/internal/sourcehealth"
 	"github.com/proofpointpod/otelcol/internal/status"
+	"github.com/proofpointpod/otelcol/receiver/proofpointpodreceiver/internal/credentials"
 	"github.com/proofpointpod/otelcol/receiver/proofpointpodreceiver/internal/retry"
 )
 
 // recover waits until it makes sense to try again after err. It returns false if it never does, or if the source
 // stops.
 func (s *stream) recover(err error, auth http.Header) bool {
-	fault, retryAfter := faultOf(err, s.credentials.origin, status.SessionFault)
+	fault, retryAfter := faultOf(err, s.credentials.Origin(), status.SessionFault)
 	s.failing = true
 	lost := podlog.AsError(err).Ended()
 	if lost {
@@ -25,7 +26,7 @@ func (s *stream) recover(err error, auth http.Header) bool {
 		s.metrics.connectFailed(fault.Label)
 	}
 	if fault.Type == sourcehealth.ThirdPartyConfig {
-		if fault.NewTokenHelps && s.credentials.origin.Renews() {
+		if fault.NewTokenHelps && s.credentials.Origin().Renews() {
 			return s.awaitNewToken(fault, auth)
 		}
 		s.quit(fault, "It is not tried again: correct the configuration, check it with the collector's validate command, and restart the collector; a reload (SIGHUP) will do if the value does not come from the environment")
@@ -81,7 +82,7 @@ func faultOf(err error, from status.Origin, of func(*podlog.Error, status.Origin
 	switch {
 	case errors.As(err, &failed):
 		return of(failed, from), failed.RetryAfter
-	case errors.Is(err, errNoToken):
+	case errors.Is(err, credentials.ErrNoToken):
 		return status.NoToken(), 0
 	case errors.Is(err, errNotAsked):
 		return status.NotTheArchive(err), lagWait
@@ -95,7 +96,7 @@ func (s *stream) awaitNewToken(fault sourcehealth.Fault, refused http.Header) bo
 	s.health.SetRetrying(fault, 1, time.Time{})
 	s.logger.Error("not collecting; waiting for another token from the authenticator",
 		zap.String("error", fault.Message), zap.String("error.type", string(fault.Type)))
-	if !s.credentials.other(s.stop, refused) {
+	if !s.credentials.Other(s.stop, refused) {
 		return false
 	}
 	// The time spent waiting was not the service's trouble, so what follows starts a clock of its own.

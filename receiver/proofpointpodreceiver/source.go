@@ -16,6 +16,7 @@ import (
 	"github.com/proofpointpod/otelcol/internal/servicetime"
 	"github.com/proofpointpod/otelcol/internal/sourcehealth"
 	"github.com/proofpointpod/otelcol/internal/status"
+	"github.com/proofpointpod/otelcol/receiver/proofpointpodreceiver/internal/credentials"
 	"github.com/proofpointpod/otelcol/receiver/proofpointpodreceiver/internal/metadata"
 )
 
@@ -82,7 +83,7 @@ func (s *source) Start(ctx context.Context, host component.Host) error {
 	})
 	s.health.SetStarted()
 
-	credentials, err := s.newCredentials(ctx, host, func(from status.Origin, expires time.Time) {
+	live, err := s.newCredentials(ctx, host, func(from status.Origin, expires time.Time) {
 		s.health.SetTokenExpiry(status.LiveToken, from, expires)
 	})
 	if err != nil {
@@ -104,10 +105,10 @@ func (s *source) Start(ctx context.Context, host component.Host) error {
 		}
 	}()
 	set := &streamSettings{
-		source: s, client: client, credentials: credentials, clock: &servicetime.Clock{}, flow: newFlow(), stop: stop, abort: abort,
+		source: s, client: client, credentials: live, clock: &servicetime.Clock{}, flow: newFlow(), stop: stop, abort: abort,
 	}
 	if second := s.config.Backfill.APISecret; second != "" && s.config.Backfill.Enabled {
-		set.archiveCredentials = fixedToken("backfill.api_secret", second, func(from status.Origin, expires time.Time) {
+		set.archiveCredentials = credentials.FromToken("backfill.api_secret", second, func(from status.Origin, expires time.Time) {
 			s.health.SetTokenExpiry(status.ArchiveToken, from, expires)
 		})
 	}
@@ -128,7 +129,7 @@ func (s *source) Start(ctx context.Context, host component.Host) error {
 	s.takeSlots()
 	s.tellHealth(set, host, metrics)
 	s.health.ReportInitialized()
-	s.watching.Go(func() { credentials.watch(stop) })
+	s.watching.Go(func() { live.Watch(stop) })
 	for _, parts := range s.streams {
 		parts.start()
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/proofpointpod/otelcol/internal/servicetime"
 	"github.com/proofpointpod/otelcol/internal/sourcehealth"
 	"github.com/proofpointpod/otelcol/internal/status"
+	"github.com/proofpointpod/otelcol/receiver/proofpointpodreceiver/internal/credentials"
 	"github.com/proofpointpod/otelcol/receiver/proofpointpodreceiver/internal/retry"
 )
 
@@ -34,7 +35,7 @@ const (
 type stream struct {
 	eventType   podlog.EventType
 	client      *podlog.Client
-	credentials *credentials
+	credentials *credentials.Credentials
 	intake      *intake
 	position    *position.Position
 	filler      *filler // nil: gaps are not filled, or by a filler beside the stream
@@ -84,7 +85,7 @@ func (s *stream) run() {
 	defer s.intake.delivery.close()
 	defer s.leave()
 	for s.stop.Err() == nil {
-		auth, err := s.credentials.first(s.stop)
+		auth, err := s.credentials.First(s.stop)
 		if err == nil {
 			err = s.collect(auth)
 		}

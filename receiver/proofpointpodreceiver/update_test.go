@@ -1,6 +1,8 @@
 package proofpointpodreceiver
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -116,4 +118,10 @@ func TestUpdate_sameTokenIsNotAnotherOne(t *testing.T) {
 			s.restart()
 		}
 	})
+}
+
+// formerDigest is what earlier versions have stored of a token.
+func formerDigest(token string) string {
+	sum := sha256.Sum256([]byte(token))
+	return hex.EncodeToString(sum[:8])
 }

@@ -1,4 +1,4 @@
-package proofpointpodreceiver
+package credentials
 
 import (
 	"context"
@@ -21,44 +21,41 @@ import (
 	"github.com/proofpointpod/otelcol/receiver/proofpointpodreceiver/internal/retry"
 )
 
-// credentials gives the headers that authenticate a handshake. Safe for concurrent use.
-type credentials struct {
-	// ask returns the headers. It is called anew for each handshake, as an authenticator may have another token by
-	// then. The error is errNoToken while it has none.
-	ask func(ctx context.Context) (http.Header, error)
-	// origin is where the token comes from. If it renews, it is an authenticator.
+// Credentials gives the headers that authenticate a handshake. Safe for concurrent use.
+type Credentials struct {
+	ask    func(ctx context.Context) (http.Header, error)
 	origin status.Origin
 }
 
-// fixedToken are the credentials of a token that the configuration holds under a key. note is told when it expires.
-func fixedToken(key string, secret configopaque.String, note noteExpiry) *credentials {
+// FromToken are the credentials of a token that the configuration holds under a key. note is told when it expires.
+func FromToken(key string, secret configopaque.String, note NoteExpiry) *Credentials {
 	header := http.Header{"Authorization": {"Bearer " + string(secret)}}
 	origin := status.FromConfig(key)
 	note(origin, tokenExpiry(header))
-	return &credentials{ask: func(context.Context) (http.Header, error) { return header, nil }, origin: origin}
+	return &Credentials{ask: func(context.Context) (http.Header, error) { return header, nil }, origin: origin}
 }
 
-// noteExpiry is told when a token expires; zero: it does not say.
-type noteExpiry func(from status.Origin, expires time.Time)
+// NoteExpiry is told when a token expires; zero: it does not say.
+type NoteExpiry func(from status.Origin, expires time.Time)
 
-// errNoToken is why there are no headers while the authenticator has no token.
-var errNoToken = errors.New("no token")
+// ErrNoToken is why there are no headers while the authenticator has no token.
+var ErrNoToken = errors.New("no token")
 
-// authExtension is an extension that authenticates HTTP clients, and what it is asked.
-type authExtension struct {
-	auth       *configauth.Config
-	extensions map[component.ID]component.Component
-	endpoint   *url.URL      // of the service
-	timeout    time.Duration // of one question
+// Extension is an extension that authenticates HTTP clients, and what it is asked.
+type Extension struct {
+	Auth       *configauth.Config
+	Extensions map[component.ID]component.Component
+	Endpoint   *url.URL      // of the service
+	Timeout    time.Duration // of one question
 }
 
-// fromExtension are the credentials of an extension. note is told when the token expires, each time that one is had.
-func fromExtension(ctx context.Context, from authExtension, note noteExpiry) (*credentials, error) {
-	id := from.auth.AuthenticatorID
-	if _, listed := from.extensions[id]; !listed {
+// FromExtension are the credentials of an extension. note is told when the token expires, each time that one is had.
+func FromExtension(ctx context.Context, from Extension, note NoteExpiry) (*Credentials, error) {
+	id := from.Auth.AuthenticatorID
+	if _, listed := from.Extensions[id]; !listed {
 		return nil, fmt.Errorf("auth: there is no extension %q in service.extensions; list it there, or write the ID of one that is", id)
 	}
-	authenticator, err := from.auth.GetHTTPClientAuthenticator(ctx, from.extensions)
+	authenticator, err := from.Auth.GetHTTPClientAuthenticator(ctx, from.Extensions)
 	if err != nil {
 		return nil, fmt.Errorf("auth: %w", err)
 	}
@@ -67,11 +64,11 @@ func fromExtension(ctx context.Context, from authExtension, note noteExpiry) (*c
 		return nil, fmt.Errorf("auth: extension %q: %w", id, err)
 	}
 	origin := status.FromExtension(id.String())
-	asked := *from.endpoint
+	asked := *from.Endpoint
 	asked.Scheme = strings.Replace(asked.Scheme, "ws", "http", 1)
 	var questions singleflight.Group
 	ask := func(ctx context.Context) (http.Header, error) {
-		ctx, cancel := context.WithTimeout(ctx, from.timeout)
+		ctx, cancel := context.WithTimeout(ctx, from.Timeout)
 		defer cancel()
 		// An authenticator that does not look at its context holds this one goroutine, and nobody who asks.
 		answer := questions.DoChan("token", func() (any, error) { return authenticate(ctx, transport, asked.String()) })
@@ -80,12 +77,12 @@ func fromExtension(ctx context.Context, from authExtension, note noteExpiry) (*c
 		case err != nil:
 			return nil, fmt.Errorf("asking the extension %q for the token: %w", id, err)
 		case len(header) == 0:
-			return nil, errNoToken
+			return nil, ErrNoToken
 		}
 		note(origin, tokenExpiry(header))
 		return header, nil
 	}
-	return &credentials{ask: ask, origin: origin}, nil
+	return &Credentials{ask: ask, origin: origin}, nil
 }
 
 // inTime returns the answer of an authenticator, or ctx's error when that ends before. A question that is not answered yet
@@ -146,19 +143,26 @@ const (
 // the token that it was opened with, and the warning before its end is over when there is another.
 const tokenLookInterval = time.Minute
 
-// watch asks an authenticator until ctx ends, for what is noted of the answer. An error shows at the next handshake.
-func (c *credentials) watch(ctx context.Context) {
+// Header returns the headers. It is called anew for each handshake, as an authenticator may have another token by then. The
+// error is ErrNoToken while it has none.
+func (c *Credentials) Header(ctx context.Context) (http.Header, error) { return c.ask(ctx) }
+
+// Origin is where the token comes from. If it renews, it is an authenticator.
+func (c *Credentials) Origin() status.Origin { return c.origin }
+
+// Watch asks an authenticator until ctx ends, for what is noted of the answer. An error shows at the next handshake.
+func (c *Credentials) Watch(ctx context.Context) {
 	for c.origin.Renews() && retry.Wait(ctx, tokenLookInterval) {
 		_, _ = c.ask(ctx)
 	}
 }
 
-// first returns the headers, after a short wait if there is no token at first.
-func (c *credentials) first(ctx context.Context) (http.Header, error) {
+// First returns the headers, after a short wait if there is no token at first.
+func (c *Credentials) First(ctx context.Context) (http.Header, error) {
 	deadline := time.Now().Add(firstTokenWait)
 	for {
 		header, err := c.ask(ctx)
-		if !errors.Is(err, errNoToken) || !time.Now().Before(deadline) {
+		if !errors.Is(err, ErrNoToken) || !time.Now().Before(deadline) {
 			return header, err
 		}
 		if !retry.Wait(ctx, firstTokenPoll) {
@@ -167,8 +171,8 @@ func (c *credentials) first(ctx context.Context) (http.Header, error) {
 	}
 }
 
-// other waits until the headers differ from those refused. It returns false if ctx ends before.
-func (c *credentials) other(ctx context.Context, refused http.Header) bool {
+// Other waits until the headers differ from those refused. It returns false if ctx ends before.
+func (c *Credentials) Other(ctx context.Context, refused http.Header) bool {
 	for retry.Wait(ctx, minTokenPoll+rand.N(maxTokenPoll-minTokenPoll)) { //nolint:gosec // a wait is no secret
 		header, err := c.ask(ctx)
 		if err == nil && !maps.EqualFunc(header, refused, slices.Equal) {

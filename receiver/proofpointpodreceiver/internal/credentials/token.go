@@ -1,4 +1,4 @@
-package proofpointpodreceiver
+package credentials
 
 import (
 	"crypto/hmac"
@@ -49,9 +49,9 @@ const digestBytes = 16
 // token is the token in the configuration, as a [position.Token].
 type token struct{ secret configopaque.String }
 
-// newToken returns the token of the live sessions, nil if none is in the configuration. An authenticator's is another one
+// NewToken returns the token of the live sessions, nil if none is in the configuration. An authenticator's is another one
 // from time to time, so that a digest of it would say nothing.
-func newToken(secret configopaque.String) position.Token {
+func NewToken(secret configopaque.String) position.Token {
 	if secret == "" {
 		return nil
 	}
