@@ -40,10 +40,10 @@ func (s *source) newClient(ctx context.Context) (*podlog.Client, error) {
 }
 
 // newCredentials returns the credentials of the live sessions: the token in the configuration, or that of the extension
-// which auth names. note is told when the token expires, each time that one is had.
-func (s *source) newCredentials(ctx context.Context, host component.Host, note credentials.NoteExpiry) (*credentials.Credentials, error) {
+// which auth names. They call reportExpiry with each token that they get.
+func (s *source) newCredentials(ctx context.Context, host component.Host, reportExpiry credentials.ExpiryFunc) (*credentials.Credentials, error) {
 	if !s.config.Auth.HasValue() {
-		return credentials.FromToken("api_secret", s.config.APISecret, note), nil
+		return credentials.FromToken("api_secret", s.config.APISecret, reportExpiry), nil
 	}
 	endpoint, err := s.config.parsedEndpoint()
 	if err != nil {
@@ -54,7 +54,7 @@ func (s *source) newCredentials(ctx context.Context, host component.Host, note c
 		Extensions: host.GetExtensions(),
 		Endpoint:   endpoint,
 		Timeout:    s.config.HandshakeTimeout,
-	}, note)
+	}, reportExpiry)
 }
 
 // headers are those of every handshake: a User-Agent that names the component and its version, as the service's

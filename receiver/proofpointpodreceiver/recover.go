@@ -96,7 +96,7 @@ func (s *stream) awaitNewToken(fault sourcehealth.Fault, refused http.Header) bo
 	s.health.SetRetrying(fault, 1, time.Time{})
 	s.logger.Error("not collecting; waiting for another token from the authenticator",
 		zap.String("error", fault.Message), zap.String("error.type", string(fault.Type)))
-	if !s.credentials.Other(s.stop, refused) {
+	if !s.credentials.Await(s.stop, refused) {
 		return false
 	}
 	// The time spent waiting was not the service's trouble, so what follows starts a clock of its own.

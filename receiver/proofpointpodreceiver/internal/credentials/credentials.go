@@ -21,36 +21,37 @@ import (
 	"github.com/proofpointpod/otelcol/receiver/proofpointpodreceiver/internal/retry"
 )
 
-// Credentials gives the headers that authenticate a handshake. Safe for concurrent use.
+// ErrNoToken is the error while the authenticator has no token.
+var ErrNoToken = errors.New("no token")
+
+// ExpiryFunc is called with the time at which a token expires; zero: the token does not say. Any goroutine calls it.
+type ExpiryFunc func(from status.Origin, expires time.Time)
+
+// Credentials returns the headers that authenticate a handshake. Safe for concurrent use.
 type Credentials struct {
 	ask    func(ctx context.Context) (http.Header, error)
 	origin status.Origin
 }
 
-// FromToken are the credentials of a token that the configuration holds under a key. note is told when it expires.
-func FromToken(key string, secret configopaque.String, note NoteExpiry) *Credentials {
+// FromToken returns the credentials of a token that the configuration holds under a key. It calls reportExpiry once.
+func FromToken(key string, secret configopaque.String, reportExpiry ExpiryFunc) *Credentials {
 	header := http.Header{"Authorization": {"Bearer " + string(secret)}}
 	origin := status.FromConfig(key)
-	note(origin, tokenExpiry(header))
+	reportExpiry(origin, tokenExpiry(header))
 	return &Credentials{ask: func(context.Context) (http.Header, error) { return header, nil }, origin: origin}
 }
 
-// NoteExpiry is told when a token expires; zero: it does not say.
-type NoteExpiry func(from status.Origin, expires time.Time)
-
-// ErrNoToken is why there are no headers while the authenticator has no token.
-var ErrNoToken = errors.New("no token")
-
-// Extension is an extension that authenticates HTTP clients, and what it is asked.
+// Extension is an extension that authenticates HTTP clients, and the request that it authenticates.
 type Extension struct {
 	Auth       *configauth.Config
 	Extensions map[component.ID]component.Component
 	Endpoint   *url.URL      // of the service
-	Timeout    time.Duration // of one question
+	Timeout    time.Duration // of one request
 }
 
-// FromExtension are the credentials of an extension. note is told when the token expires, each time that one is had.
-func FromExtension(ctx context.Context, from Extension, note NoteExpiry) (*Credentials, error) {
+// FromExtension returns the credentials of an extension. They call reportExpiry with each token that they get. The error
+// names the key `auth`.
+func FromExtension(ctx context.Context, from Extension, reportExpiry ExpiryFunc) (*Credentials, error) {
 	id := from.Auth.AuthenticatorID
 	if _, listed := from.Extensions[id]; !listed {
 		return nil, fmt.Errorf("auth: there is no extension %q in service.extensions; list it there, or write the ID of one that is", id)
@@ -64,30 +65,30 @@ func FromExtension(ctx context.Context, from Extension, note NoteExpiry) (*Crede
 		return nil, fmt.Errorf("auth: extension %q: %w", id, err)
 	}
 	origin := status.FromExtension(id.String())
-	asked := *from.Endpoint
-	asked.Scheme = strings.Replace(asked.Scheme, "ws", "http", 1)
-	var questions singleflight.Group
+	target := *from.Endpoint
+	target.Scheme = strings.Replace(target.Scheme, "ws", "http", 1)
+	var requests singleflight.Group
 	ask := func(ctx context.Context) (http.Header, error) {
 		ctx, cancel := context.WithTimeout(ctx, from.Timeout)
 		defer cancel()
-		// An authenticator that does not look at its context holds this one goroutine, and nobody who asks.
-		answer := questions.DoChan("token", func() (any, error) { return authenticate(ctx, transport, asked.String()) })
-		header, err := inTime(ctx, answer)
+		// An authenticator that ignores its context blocks this one goroutine, and no caller.
+		answer := requests.DoChan("token", func() (any, error) { return authenticate(ctx, transport, target.String()) })
+		header, err := awaitAnswer(ctx, answer)
 		switch {
 		case err != nil:
 			return nil, fmt.Errorf("asking the extension %q for the token: %w", id, err)
 		case len(header) == 0:
 			return nil, ErrNoToken
 		}
-		note(origin, tokenExpiry(header))
+		reportExpiry(origin, tokenExpiry(header))
 		return header, nil
 	}
 	return &Credentials{ask: ask, origin: origin}, nil
 }
 
-// inTime returns the answer of an authenticator, or ctx's error when that ends before. A question that is not answered yet
-// is not asked again: whoever asks next waits for the same answer.
-func inTime(ctx context.Context, answer <-chan singleflight.Result) (http.Header, error) {
+// awaitAnswer returns the answer of an authenticator, or ctx's error if that ends before. An authenticator that has not
+// answered yet gets no second request: the next caller waits for the same answer.
+func awaitAnswer(ctx context.Context, answer <-chan singleflight.Result) (http.Header, error) {
 	select {
 	case a := <-answer:
 		header, _ := a.Val.(http.Header)
@@ -120,7 +121,7 @@ func authenticate(ctx context.Context, transport http.RoundTripper, url string) 
 	return header, nil
 }
 
-// echo stands at the end of an authenticator's transport: it sends nothing and answers with the request as it came.
+// echo is the transport below an authenticator: it sends nothing and answers with the request.
 type echo struct{}
 
 func (echo) RoundTrip(request *http.Request) (*http.Response, error) {
@@ -128,36 +129,26 @@ func (echo) RoundTrip(request *http.Request) (*http.Response, error) {
 }
 
 const (
-	// firstTokenWait is how long a stream waits for an authenticator's first token before it calls it missing: an
-	// extension reads its file in the background, while the collector starts the receivers.
+	// firstTokenWait is how long First waits for an authenticator's first token: an extension reads its file in the
+	// background, while the collector starts the receivers.
 	firstTokenWait = 2 * time.Second
 	firstTokenPoll = 50 * time.Millisecond
 
-	// An authenticator is asked for another token than the refused one at intervals between these, at random, so that
-	// the streams of a source do not come back at the same moment.
+	// Await asks an authenticator at random intervals between these, so that the streams of a source do not come back at
+	// the same moment.
 	minTokenPoll = 3 * time.Second
 	maxTokenPoll = 5 * time.Second
+
+	// watchInterval is how often Watch asks an authenticator: a session can outlive its token, and the warning before the
+	// token's expiry ends when there is another one.
+	watchInterval = time.Minute
 )
 
-// tokenLookInterval is how often an authenticator is asked for its token while nothing else asks: a session can outlive
-// the token that it was opened with, and the warning before its end is over when there is another.
-const tokenLookInterval = time.Minute
-
-// Header returns the headers. It is called anew for each handshake, as an authenticator may have another token by then. The
-// error is ErrNoToken while it has none.
+// Header returns the headers for one handshake. The authenticator may have another token for the next one. The error is
+// ErrNoToken while it has none.
 func (c *Credentials) Header(ctx context.Context) (http.Header, error) { return c.ask(ctx) }
 
-// Origin is where the token comes from. If it renews, it is an authenticator.
-func (c *Credentials) Origin() status.Origin { return c.origin }
-
-// Watch asks an authenticator until ctx ends, for what is noted of the answer. An error shows at the next handshake.
-func (c *Credentials) Watch(ctx context.Context) {
-	for c.origin.Renews() && retry.Wait(ctx, tokenLookInterval) {
-		_, _ = c.ask(ctx)
-	}
-}
-
-// First returns the headers, after a short wait if there is no token at first.
+// First is Header for the first handshake: it waits up to 2 s for the first token.
 func (c *Credentials) First(ctx context.Context) (http.Header, error) {
 	deadline := time.Now().Add(firstTokenWait)
 	for {
@@ -171,8 +162,8 @@ func (c *Credentials) First(ctx context.Context) (http.Header, error) {
 	}
 }
 
-// Other waits until the headers differ from those refused. It returns false if ctx ends before.
-func (c *Credentials) Other(ctx context.Context, refused http.Header) bool {
+// Await waits until the headers differ from the refused ones. It returns false if ctx ends before.
+func (c *Credentials) Await(ctx context.Context, refused http.Header) bool {
 	for retry.Wait(ctx, minTokenPoll+rand.N(maxTokenPoll-minTokenPoll)) { //nolint:gosec // a wait is no secret
 		header, err := c.ask(ctx)
 		if err == nil && !maps.EqualFunc(header, refused, slices.Equal) {
@@ -181,3 +172,14 @@ func (c *Credentials) Other(ctx context.Context, refused http.Header) bool {
 	}
 	return false
 }
+
+// Watch asks an authenticator once a minute until ctx ends, so that the expiry of each token is reported. It returns at
+// once for a token of the configuration. An error is left to the next handshake.
+func (c *Credentials) Watch(ctx context.Context) {
+	for c.origin.Renews() && retry.Wait(ctx, watchInterval) {
+		_, _ = c.ask(ctx)
+	}
+}
+
+// Origin returns where the token comes from.
+func (c *Credentials) Origin() status.Origin { return c.origin }

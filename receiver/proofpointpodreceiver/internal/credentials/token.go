@@ -16,11 +16,11 @@ import (
 	"github.com/proofpointpod/otelcol/internal/position"
 )
 
-// maxExpiry is the last moment that is believed: the year 9999 is the last that RFC 3339 can write.
+// maxExpiry is the latest expiry that counts: 9999 is the last year that RFC 3339 can write.
 const maxExpiry = 253402300799
 
-// tokenExpiry is when the bearer token in the headers of a handshake expires, if it is a JWT and says so; zero: it does
-// not say. Its signature is not checked, which is the service's to do; nothing else in it is looked at.
+// tokenExpiry returns when the bearer token in the headers of a handshake expires: the claim `exp` of a JWT; zero if there
+// is none. The service checks the token's signature and its other claims, not this package.
 func tokenExpiry(header http.Header) time.Time {
 	_, token, _ := strings.Cut(header.Get("Authorization"), " ")
 	parts := strings.SplitN(token, ".", 4)
@@ -46,11 +46,11 @@ func tokenExpiry(header http.Header) time.Time {
 // digestBytes is how long a token's digest and its key are.
 const digestBytes = 16
 
-// token is the token in the configuration, as a [position.Token].
+// token recognises a token of the configuration by its digest. It implements [position.Token].
 type token struct{ secret configopaque.String }
 
-// NewToken returns the token of the live sessions, nil if none is in the configuration. An authenticator's is another one
-// from time to time, so that a digest of it would say nothing.
+// NewToken returns the token of the live sessions; nil if the configuration has none. An authenticator's token changes, so
+// a digest of it would recognise nothing.
 func NewToken(secret configopaque.String) position.Token {
 	if secret == "" {
 		return nil
@@ -58,15 +58,15 @@ func NewToken(secret configopaque.String) position.Token {
 	return token{secret}
 }
 
-// Digest implements [position.Token]: an HMAC and its key, which is random. So the digests of one token differ from
-// storage to storage, and nobody can look a token up by them.
+// Digest returns an HMAC with a random key, and that key. So the digests of a token differ from storage to storage, and
+// nobody can look a token up by them.
 func (t token) Digest() string {
 	key := make([]byte, digestBytes)
 	_, _ = rand.Read(key) // it never fails
 	return hex.EncodeToString(key) + ":" + hex.EncodeToString(t.sum(key))
 }
 
-// Matches implements [position.Token]. Versions before this one have stored a plain hash, which counts as well.
+// Matches returns whether a digest is of this token. Earlier versions stored a plain hash, which matches, too.
 func (t token) Matches(digest string) bool {
 	keyText, sumText, keyed := strings.Cut(digest, ":")
 	if !keyed {
