@@ -1,24 +1,54 @@
-// Package position knows where a stream stands: which records were accepted by the pipeline, up to when it is certain
-// that nothing was missed, and which gaps are open. It decides when a gap opens and what closes it; it knows no socket
-// and no pdata. All times are the service's.
+// Package position keeps the position of a stream: up to when nothing is missing, which records were delivered, and in
+// which intervals records may be missing. It decides when a gap opens and what closes it. It knows no socket, no pdata
+// and no storage; internal/positionstore stores what it keeps. All times are the service's.
 //
-// # What is certain
+// # Guarantees
 //
-// A stream is sure of everything that reached the service before a moment, called safe: records accepted by the
-// pipeline move it, and signs of life of a session that has nothing more to send. When a live session begins, either
-// it goes on where that certainty ended, or there is a gap from there to the handshake. Gaps are read from the archive,
-// hour by hour, and what was accepted before is recognised by its identity.
+//   - Every record that reached the service before the safe time is delivered or lies in an open gap.
+//   - A record whose identity is remembered is never delivered again.
+//   - A gap closes only when each of its hour windows was read to its end, or when the archive no longer has it:
+//     then [Position.DropUnreachable] returns it once.
+//   - What a snapshot stores is enough for the next process to keep these guarantees, however this one ends.
 //
-// Two things are less certain than they look. What the pipeline has accepted may be in its memory only, for as long as
-// [Position.UpdateFlow] says; a kill loses it. And a position that says that its process has ended in order may not be the
-// newest there was; [Position.JudgeStop] looks for the proof.
+// # Parts
 //
-// # What is stored
+//	Position        holds the lock, and opens the gaps that its parts ask for
+//	├─ delivered    identities, claims and undecided records
+//	│  └─ unflushed what may be in the pipeline's memory only
+//	├─ certainty    safe time, suspicion, signs of life, the archive pause in doubt
+//	│  └─ proof     whether a stop before this process has missed nothing
+//	├─ gaps         open gaps and their hour windows
+//	├─ unreported   what has come to light and nobody has asked for
+//	└─ saves        what storage has
 //
-// A head and the gaps, in JSON, and the identities in chunks of [chunkEntries]. A save writes the head, the gaps if they
-// have changed, the chunks that have grown and the removal of those that are forgotten, in one transaction.
+// # Order of calls
 //
-// In version 1 of this form the head had the gaps. Version 2 says which identities are former ones: version 1 was written when maillog records were known
-// by other identities. A record is looked up by these, too, together with its `ts` to the second, while any of them is
-// remembered. They are stored as they were.
+//	New ─► Restore | RestoreNothing          once; before the first session or, if storage answers late, at any time
+//	 │
+//	 ├─► MarkUnanswered                      for each handshake without an answer
+//	 ▼
+//	BeginSession ─► DoubtPause ─► TrustPause | OpenPauseGap     after an archive pause
+//	 │    ├─► MarkAlive, JudgeStop           now and then
+//	 │    └─► Claim ─► Accept | Refuse | Release
+//	 │              └► Suspend ─► Accept | Refuse | Release
+//	 ▼
+//	EndSession ─► BeginSession | MarkUnanswered | MarkStopped
+//
+//	Windows ─► MayBeMissing, Claim ─► Accept | Release ─► FinishWindow    the archive, after Restore
+//	Snapshot ─► Saved | SaveFailed           one at a time, after Restore
+//	CorrectClock                             before anything that uses the corrected time
+//	Forget, UpdateFlow, DropUnreachable      regularly, at any time
+//
+// # Words
+//
+//   - safe time: everything that reached the service before it is delivered or lies in a gap.
+//   - suspect: records may be missing from this time to the next handshake, which opens a gap there.
+//   - identity: what makes a record the same record. A duplicate is a record whose identity was delivered before.
+//   - former identity: the identity that an earlier version has stored for a record.
+//   - undecided: the pipeline refused a record, and has neither accepted nor rejected it yet.
+//   - unflushed: accepted, and possibly only in the pipeline's memory. A kill loses it, so the next process treats it as
+//     not delivered.
+//   - gap: an interval in which records may be missing. An hour window is one hour of it, as the archive is read.
+//   - stray: a missing record whose `ts` lies too far back for when it arrived. Its gap is one second.
+//   - in doubt: an archive pause whose records the live session may not bring.
 package position

@@ -61,30 +61,30 @@ func New(options Options) *Position {
 	return p
 }
 
-// Claim says whether a record is new: neither remembered as delivered nor on its way. A new one counts as on its way
-// until it is accepted or released.
+// Claim reports whether a record is new: neither delivered nor claimed. It claims a new record until that is accepted,
+// refused or released.
 func (p *Position) Claim(r Record) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.delivered.claim(r)
 }
 
-// IsUnderWay says whether a record is claimed, and would leave no trace in storage. One that is set aside would.
+// IsUnderWay reports whether a record is claimed and not undecided: storage would not know of it.
 func (p *Position) IsUnderWay(id uint64) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.delivered.isUnderWay(id)
 }
 
-// MayBeMissing says whether a record from the archive can be one that was missed; Claim says whether it is new. Where identities
-// from so far back are forgotten, only its `ts` can tell: it has to lie in an open gap.
+// MayBeMissing reports whether a record from the archive may be missing. If identities from so far back are forgotten, its
+// `ts` must lie in an open gap. Claim reports whether the record is new.
 func (p *Position) MayBeMissing(ts time.Time) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return ts.IsZero() || p.delivered.isRemembered(ts) || p.gaps.within(ts)
 }
 
-// Release takes back claims: the records were not handed on.
+// Release ends claims of records that were not delivered.
 func (p *Position) Release(ids ...uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -93,8 +93,8 @@ func (p *Position) Release(ids ...uint64) {
 	}
 }
 
-// Accept notes that the pipeline has accepted records, or refused them for good, and drops the oldest identities where
-// they make them too many. live: they came in a live session, which sends in order, but for the margin.
+// Accept remembers records that the pipeline has accepted or rejected, and forgets the oldest identities if there are too
+// many. Records of a live session move the safe time: it sends in order, within the margin.
 func (p *Position) Accept(records []Record, live bool, now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -111,8 +111,7 @@ func (p *Position) Accept(records []Record, live bool, now time.Time) {
 	p.saves.changed = true
 }
 
-// Refuse notes that a stream quits with records of a live session that the pipeline did not accept: they are missing
-// from the oldest on.
+// Refuse marks records of a live session as missing: the stream gives up before the pipeline has accepted them.
 func (p *Position) Refuse(records []Record, now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -136,8 +135,8 @@ func (p *Position) Refuse(records []Record, now time.Time) {
 	p.saves.changed = true
 }
 
-// Suspend notes records that are neither accepted nor rejected, while others that came later may be accepted. They stay
-// claimed. [Position.Accept], [Position.Refuse] and [Position.Release] end that.
+// Suspend marks claimed records as undecided, so that later ones can be accepted meanwhile. Accept, Refuse and Release end
+// that.
 func (p *Position) Suspend(records []Record, now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -148,15 +147,15 @@ func (p *Position) Suspend(records []Record, now time.Time) {
 	}
 }
 
-// UpdateFlow notes how the pipeline has done up to now, which says what has left its memory.
+// UpdateFlow takes how the pipeline has taken what was delivered, which decides what is unflushed.
 func (p *Position) UpdateFlow(now Flow) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.delivered.updateFlow(now)
 }
 
-// Forget drops the identities that are too old or too many. None is too old that a gap, open or suspected, may bring
-// again.
+// Forget forgets the identities that are too old or too many. It keeps those that an open gap, or one that is still
+// suspect, may bring again.
 func (p *Position) Forget(now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -171,9 +170,8 @@ func (p *Position) Forget(now time.Time) {
 	p.delivered.forget(before)
 }
 
-// CorrectClock notes that what was taken for the service's time from the first handshake of this process on has to be moved
-// by so much: it is now. So a gap is as long as the time that has passed, however far the clock was wrong. What was
-// known before that handshake is left as it is.
+// CorrectClock moves all times since the first handshake of this process by a correction of the clock, so that a gap is as
+// long as the time that has passed. Times from before that handshake stay.
 func (p *Position) CorrectClock(by time.Duration, now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -2,15 +2,15 @@ package position
 
 import "time"
 
-// MarkAlive notes a sign of life of the live session. quiet: there is nothing that the service has sent and the pipeline
-// has not accepted, and the service has nothing more to send, so all that reached it so far is safe.
+// MarkAlive takes a sign of life of the live session. quiet means that the service has nothing more to send and the
+// pipeline has accepted everything, so that the safe time moves to now.
 func (p *Position) MarkAlive(now time.Time, quiet bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.certainty.markAlive(now, quiet)
 }
 
-// Opened is what a handshake brought to light.
+// Opened lists the gaps that a call has opened.
 type Opened struct {
 	// Gap is the gap that opened; nil: the session goes on where it is certain that nothing was missed.
 	Gap *Gap
@@ -24,7 +24,7 @@ type Opened struct {
 	Strays []Gap
 }
 
-// SetSince changes Options.Since, when it is known what time it is at the service. It counts until the first Begin.
+// SetSince changes Options.Since. It has an effect until the first BeginSession.
 func (p *Position) SetSince(since time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -33,7 +33,7 @@ func (p *Position) SetSince(since time.Time) {
 	}
 }
 
-// IsLoaded says whether storage was read, if there is any, so that all identities are known that there are.
+// IsLoaded reports whether all stored identities are known: storage was read, or there is none.
 func (p *Position) IsLoaded() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -43,12 +43,12 @@ func (p *Position) IsLoaded() bool {
 // isLoadedLocked is [Position.IsLoaded] for callers that hold the lock.
 func (p *Position) isLoadedLocked() bool { return p.saves.isLoaded || !p.options.Stored }
 
-// BeginSession notes the handshake of a live session, and opens a gap if it is not certain that nothing was missed before.
+// BeginSession takes the handshake of a live session, and opens a gap if records may be missing before it.
 func (p *Position) BeginSession(now time.Time) Opened {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	// A doubt that is left over from another session is not resolved by this one.
-	opened := Opened{Pause: p.confirmLocked(), Strays: p.unreported.takeGaps(), Forgotten: p.certainty.isForgotten(now)}
+	// This session cannot resolve a doubt of an earlier one.
+	opened := Opened{Pause: p.openPauseGapLocked(), Strays: p.unreported.takeGaps(), Forgotten: p.certainty.isForgotten(now)}
 	from, reason := p.certainty.uncertainAt(now, p.isLoadedLocked())
 	if !from.IsZero() && from.Before(now) {
 		opened.Gap, opened.Reason = &Gap{From: from, To: now}, reason
@@ -60,8 +60,8 @@ func (p *Position) BeginSession(now time.Time) Opened {
 	return opened
 }
 
-// EndSession notes the end of a live session. orderly: both sides have closed, so all that the service has sent has arrived,
-// and it knows. open is a time at which the service had not closed yet: from then on, it remembers the session.
+// EndSession takes the end of a live session. orderly means that both sides have closed: everything that the service sent
+// has arrived. open is a time at which the service had not closed yet; its memory of the session begins then.
 func (p *Position) EndSession(orderly bool, open time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -73,8 +73,8 @@ func (p *Position) EndSession(orderly bool, open time.Time) {
 	p.saves.changed = true
 }
 
-// MarkUnanswered notes a handshake, sent at a time, of which it is not known whether the service has opened the session. If it
-// has, it may count what it wrote there as delivered.
+// MarkUnanswered takes a handshake, sent at a time, that the service may have answered with a session. It may count what it
+// wrote there as delivered.
 func (p *Position) MarkUnanswered(sent time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -82,7 +82,7 @@ func (p *Position) MarkUnanswered(sent time.Time) {
 	p.saves.changed = true
 }
 
-// MarkStopped notes that the stream has ended in order. What is not certain then is known: it is suspected already.
+// MarkStopped takes the orderly end of the stream. What is not certain is suspect already.
 func (p *Position) MarkStopped() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -90,15 +90,14 @@ func (p *Position) MarkStopped() {
 	p.saves.changed = true
 }
 
-// CaughtUp says whether the live session that began at a time has brought all that had reached the service by then.
+// CaughtUp reports whether the live session that began at a time has delivered what the service had then.
 func (p *Position) CaughtUp(begun time.Time) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return !p.certainty.safe.Before(begun)
 }
 
-// DoubtPause notes a pause of the live session in which an archive session had its slot. Until it is known whether that
-// moved the live position, the pause may become a gap, from where it is certain that nothing was missed.
+// DoubtPause marks an archive pause as in doubt. Until TrustPause, it may become a gap that begins at the safe time.
 func (p *Position) DoubtPause(pause Gap) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -107,7 +106,7 @@ func (p *Position) DoubtPause(pause Gap) {
 	p.saves.changed = true
 }
 
-// TrustPause ends the doubt: the pause's records came by themselves.
+// TrustPause ends the doubt: the live session has brought the records of the pause.
 func (p *Position) TrustPause() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -115,14 +114,15 @@ func (p *Position) TrustPause() {
 	p.saves.changed = true
 }
 
-// OpenPauseGap makes the pause in doubt a gap, and returns it; nil if none is in doubt.
+// OpenPauseGap makes the pause in doubt a gap and returns it; nil if none is in doubt.
 func (p *Position) OpenPauseGap() *Gap {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.confirmLocked()
+	return p.openPauseGapLocked()
 }
 
-func (p *Position) confirmLocked() *Gap {
+// openPauseGapLocked is [Position.OpenPauseGap] for callers that hold the lock.
+func (p *Position) openPauseGapLocked() *Gap {
 	gap, ok := p.certainty.takeDoubt()
 	if !ok {
 		return nil
@@ -132,8 +132,8 @@ func (p *Position) confirmLocked() *Gap {
 	return &gap
 }
 
-// JudgeStop says what the first records have told of the time before the first session: if the stop before it was long,
-// and they are no proof that nothing was missed, a gap opens. It is to be asked now and then while a session lasts.
+// JudgeStop opens a gap if the stop before this process was long and the first records are no proof that nothing was
+// missed. Call it now and then while a session is open.
 func (p *Position) JudgeStop() Opened {
 	p.mu.Lock()
 	defer p.mu.Unlock()

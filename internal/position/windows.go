@@ -13,7 +13,7 @@ type Unrecoverable struct {
 	Records int
 }
 
-// DropUnreachable takes away what the archive has no more, and returns it.
+// DropUnreachable drops the gaps that the archive no longer has, and returns them.
 func (p *Position) DropUnreachable(now time.Time) Unrecoverable {
 	p.mu.Lock()
 	defer p.mu.Unlock()
