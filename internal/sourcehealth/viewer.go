@@ -6,39 +6,38 @@ import (
 	"go.opentelemetry.io/collector/component"
 )
 
-// Viewer is an extension that shows people how sources are. A source looks for Viewers among the host's extensions
+// Viewer is an extension that shows the health of sources. A source finds Viewers among the host's extensions
 // when it starts. Every method is safe for concurrent use and returns at once; none of them may report a component's
 // status.
 type Viewer interface {
-	// AddSource makes a source known. look says how the source is at the moment of the call; it never blocks, and may
+	// AddSource makes a source known. look returns the report of the moment; it never blocks, and may
 	// be called until RemoveSource has returned. The same ID again replaces the source.
 	AddSource(id component.ID, look func() Report)
 	// RemoveSource ends what AddSource began.
 	RemoveSource(id component.ID)
-	// HealthEvent takes one event of a source that was added. Events come in the order in which they happened.
+	// HealthEvent receives one event of a source that was added. Events come in the order in which they happened.
 	HealthEvent(Event)
 }
 
-// Report is how a source is at one moment: what it is called, and how each of its streams is. It holds no secret.
+// Report is the health of a source at one moment. It holds no secret.
 type Report struct {
 	ID          string `json:"id"` // the component's ID, as in the configuration
 	Name        string `json:"name"`
 	Description string `json:"description,omitempty"`
 	Category    string `json:"category,omitempty"`
 	ClusterID   string `json:"clusterId"`
-	// State is that of the stream that is worst off. Reached is there with Error: the state in which that stream was when
+	// State is that of the worst stream. Reached is there with Error: the state in which that stream was when
 	// it failed.
 	State   State          `json:"state"`
 	Reached State          `json:"reached,omitempty"`
 	Streams []StreamReport `json:"streams"`
-	// Errors are what is wrong now with the source as a whole, in the user's words, with what to do: a token that
-	// expires soon, clocks that differ. Empty: nothing is.
+	// Errors are the texts of the faults of the source as a whole: a token that expires soon, clocks that differ.
 	Errors []string `json:"errors,omitempty"`
 	// Repeats are the health events of the source as a whole that are open, by eventId.
 	Repeats map[string]RepeatReport `json:"-"`
 }
 
-// StreamReport is how one stream is at one moment. Times are those of this machine's clock, but for those of gaps and the
+// StreamReport is the health of a stream at one moment. Times are those of this machine's clock, but for those of gaps and the
 // token, which are the service's. Counts begin with the collector's start, or reload.
 type StreamReport struct {
 	EventType EventType `json:"eventType"`
@@ -57,31 +56,31 @@ type StreamReport struct {
 	// open one that failed.
 	Reconnects      int64 `json:"reconnects"`
 	ConnectFailures int64 `json:"connectFailures"`
-	// Retry is there while the stream tries again, or has given up.
+	// Retry is there while the stream retries, or has given up.
 	Retry *RetryReport `json:"retry,omitempty"`
 	Gaps  GapsReport   `json:"gaps"`
 	// PositionSaved is when the position was last saved. Nil: never, or there is no storage.
 	PositionSaved *time.Time `json:"positionSaved,omitempty"`
 	// TokenExpires is when the token says that it expires. Nil: it does not say.
 	TokenExpires *time.Time `json:"tokenExpires,omitempty"`
-	// Errors are what is wrong now, in the user's words, with what to do. Empty: nothing is.
+	// Errors are the texts of the stream's faults.
 	Errors []string `json:"errors,omitempty"`
 	// Repeats are the health events that are open, by eventId: how often the same went wrong, and when last.
 	Repeats map[string]RepeatReport `json:"-"`
 }
 
-// RetryReport is how a stream tries to come back.
+// RetryReport is the state of a stream's retries.
 type RetryReport struct {
 	Attempt int `json:"attempt"` // how many have failed in a row
 	// Deadline is when it gives up. Nil: never, or it has.
 	Deadline *time.Time `json:"deadline,omitempty"`
-	// Quit: it does not go on by itself.
+	// Quit: the stream has stopped and does not retry.
 	Quit bool `json:"quit"`
-	// WaitsForToken: it is not tried again before auth gives another token.
+	// WaitsForToken: it is not retried before auth gives another token.
 	WaitsForToken bool `json:"waitsForToken"`
 }
 
-// GapsReport is what may have been missed, and how far it has been read from the archive.
+// GapsReport is which records may be missing, and how far the archive has been read for them.
 type GapsReport struct {
 	Open    int        `json:"open"`
 	Seconds float64    `json:"seconds"`          // in all
@@ -89,12 +88,12 @@ type GapsReport struct {
 	// WindowsLeft are the hours of the archive that are still to be read for the open gaps, WindowsRead those that were.
 	WindowsLeft int   `json:"windowsLeft"`
 	WindowsRead int64 `json:"windowsRead"`
-	Recovered   int64 `json:"recovered"` // records that came from the archive and were handed on
+	Recovered   int64 `json:"recovered"` // records that came from the archive and were delivered
 	// NextRead is when the archive has the first of the hours that are left. Nil: none is left, or none is to be read.
 	NextRead *time.Time `json:"nextRead,omitempty"`
 }
 
-// RepeatReport is how often something went wrong, and when last.
+// RepeatReport is how many faults an open event stands for, and when the last came.
 type RepeatReport struct {
 	Count    int       `json:"count"`
 	LastTime time.Time `json:"lastTime"`
