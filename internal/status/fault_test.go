@@ -16,7 +16,7 @@ import (
 	"github.com/proofpointpod/otelcol/internal/status"
 )
 
-func TestOf_reasons(t *testing.T) {
+func TestSessionFault_reasons(t *testing.T) {
 	const (
 		config  = sourcehealth.ThirdPartyConfig
 		generic = sourcehealth.ThirdPartyGeneric
@@ -62,7 +62,7 @@ func TestOf_reasons(t *testing.T) {
 	}
 }
 
-func TestOf_statuses(t *testing.T) {
+func TestSessionFault_statuses(t *testing.T) {
 	const (
 		config  = sourcehealth.ThirdPartyConfig
 		generic = sourcehealth.ThirdPartyGeneric
@@ -125,7 +125,7 @@ func TestOf_statuses(t *testing.T) {
 }
 
 // Who reads that a token is refused has one place to look at.
-func TestOf_aRefusedTokenIsNamed(t *testing.T) {
+func TestSessionFault_aRefusedTokenIsNamed(t *testing.T) {
 	for want, from := range map[string]status.Origin{
 		"refuses the token in api_secret: check that it":                          status.FromConfig("api_secret"),
 		"refuses the token in backfill.api_secret: check that it":                 status.FromConfig("backfill.api_secret"),
@@ -137,7 +137,7 @@ func TestOf_aRefusedTokenIsNamed(t *testing.T) {
 }
 
 // The cluster_id that a live session is open with need not be checked.
-func TestOfArchive_refusesTheHour(t *testing.T) {
+func TestArchiveFault_refusesTheHour(t *testing.T) {
 	failed := &podlog.Error{Op: "WebSocket handshake", Reason: podlog.ReasonStatus, Status: 400, Verified: true}
 	fault := status.ArchiveFault(failed, live())
 	assert.Equal(t, sourcehealth.ThirdPartyConfig, fault.Type)
@@ -154,7 +154,7 @@ func TestOfArchive_refusesTheHour(t *testing.T) {
 }
 
 // A token that was right is not to be replaced because a firewall answers.
-func TestOf_aWebPage(t *testing.T) {
+func TestSessionFault_aWebPage(t *testing.T) {
 	const page = "The answer is a web page: a proxy or firewall in between may have written it"
 	for body, want := range map[string]bool{
 		"<!DOCTYPE html><title>Blocked</title>": true,
@@ -169,7 +169,7 @@ func TestOf_aWebPage(t *testing.T) {
 	}
 }
 
-func TestOf_anotherLoginOfAProxy(t *testing.T) {
+func TestSessionFault_anotherLoginOfAProxy(t *testing.T) {
 	fault := status.SessionFault(&podlog.Error{
 		Reason: podlog.ReasonProxyAuth, Status: 407, Err: fmt.Errorf("%w: NTLM", podlog.ErrOtherLogin),
 	}, live())

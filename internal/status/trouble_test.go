@@ -18,7 +18,7 @@ import (
 
 func diskFull() sourcehealth.Fault { return status.StorageFails(errors.New("no space left on device")) }
 
-func TestStream_goesOnWithATrouble(t *testing.T) {
+func TestStream_continuesWhileDegraded(t *testing.T) {
 	watch(t, both(), func(s *source) {
 		stream := s.Stream(podlog.Message)
 		stream.SetState(sourcehealth.Collecting)
@@ -98,7 +98,7 @@ func TestStream_failsWithATrouble(t *testing.T) {
 	})
 }
 
-func TestStream_tellsOfOpenGaps(t *testing.T) {
+func TestStream_showsOpenGaps(t *testing.T) {
 	watch(t, both(), func(s *source) {
 		from := time.Date(2026, 1, 12, 12, 10, 0, 5, time.FixedZone("", 3600))
 		stream := s.Stream(podlog.Message)
@@ -122,7 +122,7 @@ func TestStream_tellsOfOpenGaps(t *testing.T) {
 	})
 }
 
-func TestStream_tellsOnce(t *testing.T) {
+func TestStream_reportsALossOnce(t *testing.T) {
 	gone := func(hour int) sourcehealth.Fault {
 		from := time.Date(2026, 1, 12, hour, 10, 0, 0, time.UTC)
 		return status.GapUnrecoverable(from, from.Add(time.Hour))
@@ -158,7 +158,7 @@ func TestStream_tellsOnce(t *testing.T) {
 	}
 }
 
-func TestStream_saysNothingOfTroublesOnceItStops(t *testing.T) {
+func TestStream_reportsNothingOnceItStops(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var w watcher
 		s := status.NewSource(message(), w.report)
@@ -195,7 +195,7 @@ func TestFault_ofPositions(t *testing.T) {
 	assert.Contains(t, gone.Message, "30 days")
 }
 
-func TestStream_tellsWhatIsWrong(t *testing.T) {
+func TestStream_listsActiveFaults(t *testing.T) {
 	watch(t, message(), func(s *source) {
 		stream := s.Stream(podlog.Message)
 		stream.SetState(sourcehealth.Collecting)
