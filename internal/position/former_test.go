@@ -153,7 +153,7 @@ func TestFormer_chunkIsBroken(t *testing.T) {
 			want := 1024*2 + 100 - (len(s.disk.data[broken])-4)/16
 			s.owner.FormerIDs = true
 			s.start()
-			require.Error(t, s.loaded.Aside)
+			require.Error(t, s.loaded.Unusable)
 			s.nextID += 1 << 32
 			s.handshake(12, 3)
 			ids := s.seen(2000, at(12, 4))
@@ -193,7 +193,7 @@ func TestFormer_streamsWhoseIdentitiesAreAsTheyWereAreReadAsTheyAre(t *testing.T
 	before := s.disk.copy()
 	s.inFirstVersion()
 	s.start()
-	require.NoError(t, s.loaded.Aside)
+	require.NoError(t, s.loaded.Unusable)
 	assert.Equal(t, len(ids), s.known(ids))
 	for _, key := range before.keys() {
 		assert.Equal(t, before.data[key], s.disk.data[key])

@@ -167,7 +167,7 @@ func (g *gaps) cut(oldest time.Time) []Gap {
 	return gone
 }
 
-// within says whether a record with this `ts` may belong to an open gap.
+// within reports whether a record with this `ts` may belong to an open gap.
 func (g *gaps) within(ts time.Time) bool {
 	return slices.ContainsFunc(g.open, func(gap Gap) bool {
 		return !ts.Before(gap.From.Add(-g.margin)) && !ts.After(last(gap))

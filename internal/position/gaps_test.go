@@ -258,7 +258,7 @@ func TestPosition_killIsAGapFromWhatThePipelineStillHad(t *testing.T) {
 
 	s.kill()
 
-	assert.True(t, s.loaded.Unclean)
+	assert.False(t, s.loaded.IsOrderly)
 	assert.True(t, s.knows(flushed), "it was out of the pipeline's memory")
 	assert.False(t, s.knows(justInMemory), "unflushed_window before the save, to the second")
 	assert.False(t, s.knows(inMemory), "it may be lost, so it counts as never delivered")
@@ -303,7 +303,7 @@ func TestPosition_killWithADurableQueue(t *testing.T) {
 	s.now = at(12, 15)
 	s.save()
 	s.kill()
-	assert.True(t, s.loaded.Unclean)
+	assert.False(t, s.loaded.IsOrderly)
 	assert.True(t, s.knows(id), "what was accepted is on disk")
 	assert.Equal(t, "12:14-12:20", s.handshake(12, 20))
 }
@@ -319,7 +319,7 @@ func TestPosition_killBeforeTheFirstSave(t *testing.T) {
 	s.handshake(12, 21)
 	s.accept(12, 22)
 	s.kill()
-	assert.True(t, s.loaded.Unclean)
+	assert.False(t, s.loaded.IsOrderly)
 	assert.Equal(t, "12:10-12:23", s.handshake(12, 23))
 	assert.True(t, s.knows(before), "the process that accepted it has ended in order")
 }
@@ -346,8 +346,8 @@ func TestPosition_cleanStopIsNoGap(t *testing.T) {
 	s.close(12, 11)
 	s.stop()
 	assert.True(t, s.loaded.Found)
-	assert.False(t, s.loaded.Unclean)
-	assert.NoError(t, s.loaded.Aside)
+	assert.True(t, s.loaded.IsOrderly)
+	assert.NoError(t, s.loaded.Unusable)
 	assert.Empty(t, s.handshake(12, 12))
 	assert.True(t, s.knows(id))
 }
@@ -359,7 +359,7 @@ func TestPosition_stopWithADrainThatWasCutOff(t *testing.T) {
 	id := s.accept(12, 10)
 	s.drop()
 	s.stop()
-	assert.False(t, s.loaded.Unclean)
+	assert.True(t, s.loaded.IsOrderly)
 	assert.True(t, s.knows(id), "the pipeline has flushed")
 	assert.Equal(t, "12:10-12:12", s.handshake(12, 12))
 }

@@ -26,7 +26,7 @@ func (g *gaps) windows() []Window {
 	return list
 }
 
-// isDue says whether the hour of a window, as it was when windows listed it, has to be read still, and was due then. It
+// isDue reports whether the hour of a window, as it was when windows listed it, has to be read still, and was due then. It
 // was not if a gap that has opened since then makes it due later.
 func (g *gaps) isDue(w Window) bool {
 	return slices.ContainsFunc(g.windows(), func(now Window) bool {
@@ -34,15 +34,15 @@ func (g *gaps) isDue(w Window) bool {
 	})
 }
 
-// reread has the hours before one be read again, as far as they belong to the same gaps and were read not long ago: an
-// archive that lags now may have lagged then.
+// reread marks the hours before one as unread, within behindReach and the same gaps: an archive that is behind now may have
+// been behind then.
 func (g *gaps) reread(hour time.Time) {
 	g.edits++
 	for _, gap := range g.open {
 		if !g.touches(gap, hour) {
 			continue
 		}
-		for start := later(g.first(gap), hour.Add(-lagReach)); start.Before(hour); start = start.Add(archiveUnit) {
+		for start := later(g.first(gap), hour.Add(-behindReach)); start.Before(hour); start = start.Add(archiveUnit) {
 			delete(g.hours, start.Unix())
 		}
 	}
@@ -59,12 +59,12 @@ func (g *gaps) last(hour time.Time) time.Time {
 	return end
 }
 
-// touches says whether an hour is read for a gap.
+// touches reports whether an hour is read for a gap.
 func (g *gaps) touches(gap Gap, hour time.Time) bool {
 	return !hour.Before(g.first(gap)) && hour.Before(last(gap))
 }
 
-// done notes that an hour was read to its end, and returns the gaps that this closes.
+// done marks an hour as read, and returns the gaps that this closes.
 func (g *gaps) done(start time.Time) []Gap {
 	g.edits++
 	g.hours[start.Unix()] = HourProgress{Done: true}
@@ -106,7 +106,7 @@ func (g *gaps) tidy() {
 	maps.DeleteFunc(g.late, func(hour int64, _ time.Time) bool { return closed(hour) })
 }
 
-// cutOff notes a read of an hour that did not end in order: records came, repeats included, fresh of them new. It says
+// cutOff takes a read of an hour that did not end in order, with so many records, fresh of them new. It reports
 // whether the hour counts as read all the same: when this read brought nothing new, and no fewer records than one
 // before it.
 func (g *gaps) cutOff(start time.Time, records, fresh int) bool {

@@ -62,12 +62,12 @@ func (c *chunk) place() uint64 { return c.number * ChunkEntries }
 
 func newIndex() *index { return &index{known: newSet()} }
 
-// has says whether a record is remembered, by its identity or, while entries have them, by its former one.
+// has reports whether a record is remembered, by its identity or, while entries have them, by its former one.
 func (x *index) has(r Record) bool {
 	return x.known.has(r.ID) || r.FormerID != 0 && x.hasFormer() && x.known.has(formerKey(r.FormerID, tsSeconds(r.TS)))
 }
 
-// hasFormer says whether entries with former identities are remembered.
+// hasFormer reports whether entries with former identities are remembered.
 func (x *index) hasFormer() bool {
 	return len(x.chunks) > 0 && x.chunks[0].place() < x.former
 }

@@ -3,24 +3,23 @@ package position
 import "time"
 
 const (
-	// overdue records that came live, and of which the archive tells nothing newer, show that it lags. One or two can be
-	// missing there, or have a `ts` that is wrong.
-	overdue = 3
-	// tellSlack is how much newer than all that the archive tells they have to be: it does not tell in the order of `ts`.
-	tellSlack = time.Minute
-	// tellAfter is how long after a gap the archive has to have told for the gap to be all there.
-	tellAfter = 5 * time.Minute
-	// lagReach is how far back an archive that lags now may have lagged when it was asked.
-	lagReach = 6 * time.Hour
+	// minMissing is how many records that arrived live have to be missing from the archive's end to show that it is behind.
+	// One or two can be missing there, or have a wrong `ts`.
+	minMissing = 3
+	// orderSlack is how much newer they have to be than the archive's newest record: it is not in the order of `ts`.
+	orderSlack = time.Minute
+	// reachBeyond is how far beyond a gap the archive has to reach for the gap to be complete there.
+	reachBeyond = 5 * time.Minute
+	// behindReach is how far back an archive that is behind now may have been behind when it was read.
+	behindReach = 6 * time.Hour
 )
 
-// lagsLocked says whether the archive can't have told all that is missing of an hour, if the newest that it told has this
-// `ts`, zero if it told nothing: live sessions have brought several records since, from the hour and not from long after
-// the gap.
-func (p *Position) lagsLocked(w Window, newest time.Time) bool {
-	from := later(newest.Add(tellSlack), w.Start)
-	until := earlier(w.End, p.gaps.last(w.Start).Add(tellAfter))
-	return p.delivered.countArrived(seconds(from), seconds(until)) >= overdue
+// isArchiveBehindLocked reports whether the archive is behind in an hour window, if its newest record there has this `ts`;
+// zero if there was none. It is if several newer records of the hour, not from long after the gap, arrived live.
+func (p *Position) isArchiveBehindLocked(w Window, newest time.Time) bool {
+	from := later(newest.Add(orderSlack), w.Start)
+	until := earlier(w.End, p.gaps.last(w.Start).Add(reachBeyond))
+	return p.delivered.countArrived(seconds(from), seconds(until)) >= minMissing
 }
 
 // countArrived counts the records with a `ts` in an interval that were accepted before its end: what was accepted later

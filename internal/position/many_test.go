@@ -128,14 +128,14 @@ func TestLoad_gapsThatAreBrokenAreReadAsOne(t *testing.T) {
 			s.save()
 			harm(s.disk)
 			s.start()
-			require.ErrorContains(t, s.loaded.Aside, "the stored gaps are broken or gone")
+			require.ErrorContains(t, s.loaded.Unusable, "the stored gaps are broken or gone")
 			assert.True(t, s.loaded.Found)
 			assert.Equal(t, []string{"09:10-10:20"}, s.gaps(), "what may be missing, and more")
 			assert.True(t, s.knows(id))
 			s.handshake(10, 32)
 			s.close(10, 33)
 			s.stop()
-			require.NoError(t, s.loaded.Aside, "told once")
+			require.NoError(t, s.loaded.Unusable, "told once")
 			assert.Equal(t, []string{"09:10-10:20"}, s.gaps())
 		})
 	}
@@ -159,7 +159,7 @@ func TestLoad_gapsOfTheFirstVersion(t *testing.T) {
 	s.disk.data["position"], _ = json.Marshal(head)
 	for range 2 {
 		s.start()
-		require.NoError(t, s.loaded.Aside)
+		require.NoError(t, s.loaded.Unusable)
 		assert.Equal(t, []string{"09:10-09:20"}, s.gaps())
 		assert.Equal(t, windows, s.windows())
 	}

@@ -5,27 +5,26 @@ import (
 	"time"
 )
 
-// lifeInterval is how old the stored sign of life can be. A quiet stream is saved no more often.
+// lifeInterval is the longest age of the stored sign of life. A quiet stream is saved no more often.
 const lifeInterval = time.Minute
 
-// Options says what a position remembers, and by which rules gaps open.
+// Options set what a position remembers, and when gaps open.
 type Options struct {
-	// Token is the token of the live sessions; nil: it is not known.
+	// Token is the token of the live sessions; nil if it is not known.
 	Token Token
-	// Stored: there is storage. Nothing is known of what it has before Load.
+	// Stored: there is storage, and Restore or RestoreNothing follows.
 	Stored bool
-	// Since is how far back the first start of all reads; zero: not at all.
+	// Since is from when on the very first start reads the archive; zero: it does not.
 	Since time.Time
 	// ServerMemory is how long the service resumes a live session after its end.
 	ServerMemory time.Duration
-	// ArchiveDelay is how long the archive lags behind.
+	// ArchiveDelay is how long a record takes to reach the archive.
 	ArchiveDelay time.Duration
 	// Margin is how long a record can take from its `ts` to its arrival.
 	Margin time.Duration
-	// Unflushed is how long a record that was accepted can be in the memory of the pipeline, as long as that runs; see
-	// [Position.UpdateFlow]. Zero: not at all.
+	// Unflushed is how long an accepted record can be in the memory of a running pipeline; zero: not at all.
 	Unflushed time.Duration
-	// Depth is after how many batches that had to wait all that was accepted before them is out of that memory.
+	// Depth is after how many batches that had to wait everything accepted before them is flushed.
 	Depth int
 	// Remember is how long identities are remembered, and MaxEntries how many.
 	Remember   time.Duration
@@ -34,10 +33,9 @@ type Options struct {
 
 // Token is a token of the service that can be recognised by its digest.
 type Token interface {
-	// Digest says nothing of the token but whether it is the same as another, to which that must be compared by Matches. It
-	// is stored.
+	// Digest returns a digest to store. It reveals nothing of the token.
 	Digest() string
-	// Matches says whether a digest is of this token.
+	// Matches reports whether a digest is of this token.
 	Matches(digest string) bool
 }
 

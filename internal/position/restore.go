@@ -18,12 +18,11 @@ type Restored struct {
 	Broken []uint64
 }
 
-// Restore takes over what was stored. It is to be called before the first session; if storage could not be read then, it
-// may be called later, and what is stored joins, and comes before, what has happened since. It returns the gap that this
-// opens if a session has begun already.
+// Restore takes over what an earlier process has stored. Call it before the first session or, if storage could not be read
+// then, later: what is stored then comes before what has happened since, and Restore returns the gap that it opens.
 //
-// After an end that was not clean, what was in the pipeline's memory at the last save may be lost: it is not remembered
-// as delivered, and missing from its oldest record on.
+// After an end that was not orderly, what was unflushed at the last save is not remembered as delivered, and is missing from
+// its oldest record on.
 func (p *Position) Restore(stored Restored) Opened {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -61,7 +60,7 @@ func (p *Position) Restore(stored Restored) Opened {
 	return opened
 }
 
-// RestoreNothing notes that nothing is stored to go on from. If a session has begun already, it was the first of all.
+// RestoreNothing is Restore if nothing usable is stored. A session that has begun already was the very first.
 func (p *Position) RestoreNothing() Opened {
 	p.mu.Lock()
 	defer p.mu.Unlock()

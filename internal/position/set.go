@@ -8,7 +8,7 @@ const (
 )
 
 // set is a set of identities. It is a table of its own, rather than a Go map, because each record is looked up once
-// among millions: that costs one access to memory that is in no cache here, and three in a map. Identities lie in the
+// among millions: that costs one cache miss here, and three in a map. Identities lie in the
 // slot that their bits say or in the ones behind it, without a free slot before them, and at least half of all slots
 // are free. It grows by doubling, and shrinks when it becomes empty.
 type set struct {
@@ -57,7 +57,7 @@ func (s *set) has(id uint64) bool {
 	return s.slots[s.find(id)] == id
 }
 
-// add says whether the identity was not there before.
+// add adds an identity, and reports whether it was new.
 func (s *set) add(id uint64) bool {
 	if id == 0 {
 		was := s.zero

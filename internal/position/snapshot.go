@@ -80,17 +80,15 @@ func (s *saves) beginProcess() {
 	s.changed = true
 }
 
-// NeedsSave says whether there is anything to save.
+// NeedsSave reports whether there is anything to save.
 func (p *Position) NeedsSave(now time.Time) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	// What was in the pipeline's memory at the newest save is read again if the process is killed. So a stream that has
-	// become quiet is saved on until that is none of it.
+	// After a kill, what was unflushed at the last save is read again. So a quiet stream is saved until nothing is.
 	return p.saves.isLoaded && (p.saves.changed || p.delivered.flushed > p.saves.flushed || now.Sub(p.saves.at) >= lifeInterval)
 }
 
-// Snapshot returns what a save has to store, and takes it for saved unless SaveFailed is called. Saved or SaveFailed
-// has to be called before the next Snapshot.
+// Snapshot returns what a save has to store. Call Saved or SaveFailed before the next Snapshot.
 func (p *Position) Snapshot() *Snapshot {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -103,7 +101,7 @@ func (p *Position) Snapshot() *Snapshot {
 	return s
 }
 
-// Saved notes that a snapshot is stored, as of a time.
+// Saved takes the success of a save.
 func (p *Position) Saved(s *Snapshot, now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -113,7 +111,7 @@ func (p *Position) Saved(s *Snapshot, now time.Time) {
 	p.saves.gapEdits = s.gapEdits
 }
 
-// SaveFailed notes that a snapshot is not stored.
+// SaveFailed takes the failure of a save.
 func (p *Position) SaveFailed() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -109,7 +109,7 @@ func TestSave_thatFailsIsMadeUpForByTheNext(t *testing.T) {
 	for range 3 {
 		err := s.store().Save(t.Context(), s.Position, at(12, 2))
 		require.ErrorIs(t, err, errDisk)
-		assert.Contains(t, err.Error(), "saving the position")
+		assert.Contains(t, err.Error(), "save the position")
 		assert.True(t, s.NeedsSave(at(12, 2)))
 		ids = append(ids, s.seen(1500, at(12, 2))...)
 	}
@@ -275,7 +275,7 @@ func TestLoad_storageThatFails(t *testing.T) {
 	disk.fail = errDisk
 	_, err := positionstore.New(disk, owner()).Load(t.Context(), p)
 	require.ErrorIs(t, err, errDisk)
-	assert.EqualError(t, err, "reading the position: no space left on device")
+	assert.EqualError(t, err, "read the position: no space left on device")
 	assert.False(t, p.NeedsSave(at(99, 0)))
 }
 
@@ -426,9 +426,9 @@ func TestLoad_setsAsideWhatIsNotUsable(t *testing.T) {
 			s := &story{t: t, options: options(), owner: owner(), disk: newMemory(), now: noon()}
 			s.disk.data["position"] = test.head
 			s.start()
-			require.Error(t, s.loaded.Aside)
+			require.Error(t, s.loaded.Unusable)
 			assert.False(t, s.loaded.Found)
-			assert.Contains(t, s.loaded.Aside.Error(), test.want)
+			assert.Contains(t, s.loaded.Unusable.Error(), test.want)
 			var aside []string
 			for key, value := range s.disk.data {
 				if strings.HasPrefix(key, "position.aside.") {
@@ -437,12 +437,12 @@ func TestLoad_setsAsideWhatIsNotUsable(t *testing.T) {
 				}
 			}
 			require.Len(t, aside, 1)
-			assert.Contains(t, s.loaded.Aside.Error(), aside[0], "the user is told where")
+			assert.Contains(t, s.loaded.Unusable.Error(), aside[0], "the user is told where")
 			assert.Empty(t, s.handshake(12, 5), "collection goes on as at a first start")
 			id := s.accept(12, 6)
 			s.close(12, 7)
 			s.stop()
-			require.NoError(t, s.loaded.Aside)
+			require.NoError(t, s.loaded.Unusable)
 			assert.True(t, s.knows(id))
 		})
 	}
@@ -485,8 +485,8 @@ func TestLoad_leavesOutChunksThatAreBroken(t *testing.T) {
 			harm(s.disk)
 
 			s.kill()
-			require.Error(t, s.loaded.Aside)
-			assert.Contains(t, s.loaded.Aside.Error(), "1 of 4 stored chunks")
+			require.Error(t, s.loaded.Unusable)
+			assert.Contains(t, s.loaded.Unusable.Error(), "1 of 4 stored chunks")
 			assert.True(t, s.loaded.Found)
 			assert.Equal(t, 1024, s.known(ids[:1024]))
 			assert.Zero(t, s.known(ids[1024:2048]))
@@ -499,7 +499,7 @@ func TestLoad_leavesOutChunksThatAreBroken(t *testing.T) {
 			again := s.seen(2000, at(12, 31))
 			s.close(12, 32)
 			s.stop()
-			require.NoError(t, s.loaded.Aside, "told once")
+			require.NoError(t, s.loaded.Unusable, "told once")
 			assert.Equal(t, 1024, s.known(ids[:1024]))
 			assert.Zero(t, s.known(ids[1024:2048]))
 			assert.Equal(t, 1124, s.known(ids[2048:]))
@@ -518,14 +518,14 @@ func TestLoad_leavesOutABrokenChunkAndForgetsTheRest(t *testing.T) {
 	s.save()
 	s.disk.data["seen.1"][0] ^= 1
 	s.kill()
-	require.Error(t, s.loaded.Aside)
+	require.Error(t, s.loaded.Unusable)
 	require.Zero(t, s.Stats().Identities)
 	s.handshake(12, 2)
 	ids := s.seen(1024*5+7, at(12, 3))
 	s.save()
 	s.close(12, 4)
 	s.stop()
-	require.NoError(t, s.loaded.Aside)
+	require.NoError(t, s.loaded.Unusable)
 	assert.Equal(t, len(ids), s.known(ids))
 }
 
@@ -546,7 +546,7 @@ func TestLoad_looksForWhatABrokenChunkHeldWhenTheProcessWasKilled(t *testing.T) 
 			s.disk.data[key] = nil
 		}
 		s.kill()
-		require.Error(t, s.loaded.Aside)
+		require.Error(t, s.loaded.Unusable)
 	}
 	lives(0)
 	breaks("seen.1")
@@ -603,7 +603,7 @@ func TestLoad_foreignChunksDoNoHarm(t *testing.T) {
 	s.save()
 	s.owner.Cluster = "other"
 	s.start()
-	require.Error(t, s.loaded.Aside)
+	require.Error(t, s.loaded.Unusable)
 	s.handshake(12, 3)
 	s.nextID = 1 << 20
 	ids := s.seen(10, at(12, 3))

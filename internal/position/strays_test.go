@@ -97,10 +97,10 @@ func TestStrays_outOfReachAreUnrecoverable(t *testing.T) {
 	s.save()
 	s.close(12, 11)
 	s.stop() // before it was reported
-	assert.Equal(t, position.Unrecoverable{Records: 30}, s.DropUnreachable(s.now))
-	assert.Equal(t, position.Unrecoverable{}, s.DropUnreachable(s.now), "once")
+	assert.Equal(t, position.Unreachable{Records: 30}, s.DropUnreachable(s.now))
+	assert.Equal(t, position.Unreachable{}, s.DropUnreachable(s.now), "once")
 	s.stop()
-	assert.Equal(t, position.Unrecoverable{}, s.DropUnreachable(s.now))
+	assert.Equal(t, position.Unreachable{}, s.DropUnreachable(s.now))
 }
 
 // The records of a long frame are refused in portions.
@@ -124,7 +124,7 @@ func TestStrays_outOfReachOfAStreamThatQuits(t *testing.T) {
 	s.Refuse([]position.Record{s.claim(at(-31*24, 0)), s.claim(at(-29*24, 0))}, at(12, 20))
 	s.close(12, 20)
 	s.stop()
-	assert.Equal(t, position.Unrecoverable{Records: 1}, s.DropUnreachable(s.now))
+	assert.Equal(t, position.Unreachable{Records: 1}, s.DropUnreachable(s.now))
 	require.Len(t, s.Gaps(), 1)
 }
 
@@ -152,7 +152,7 @@ func TestStrays_manyAreOpenedAtOnce(t *testing.T) {
 			s.kill()
 			s.handshake(12, 2)
 			gone := s.DropUnreachable(s.now)
-			assert.Equal(t, position.Unrecoverable{Records: test.unreachable}, gone)
+			assert.Equal(t, position.Unreachable{Records: test.unreachable}, gone)
 			assert.InDelta(t, test.gaps, len(s.Gaps()), 10)
 			assert.Less(t, time.Since(began), 10*time.Second)
 		})

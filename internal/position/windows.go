@@ -6,30 +6,30 @@ import (
 	"github.com/proofpointpod/otelcol/internal/servicetime"
 )
 
-// Unrecoverable is what may be missing, and is older than the archive reaches.
-type Unrecoverable struct {
+// Unreachable is what may be missing and is older than the archive reaches.
+type Unreachable struct {
 	Gaps []Gap
-	// Records are single ones, with a `ts` that was older when they came.
+	// Records counts strays whose `ts` was older already when they arrived.
 	Records int
 }
 
 // DropUnreachable drops the gaps that the archive no longer has, and returns them.
-func (p *Position) DropUnreachable(now time.Time) Unrecoverable {
+func (p *Position) DropUnreachable(now time.Time) Unreachable {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	gone := Unrecoverable{Gaps: p.gaps.cut(now.Add(-servicetime.ArchiveReach)), Records: p.unreported.takeUnreachable()}
+	gone := Unreachable{Gaps: p.gaps.cut(now.Add(-servicetime.ArchiveReach)), Records: p.unreported.takeUnreachable()}
 	p.saves.changed = p.saves.changed || len(gone.Gaps) > 0 || gone.Records > 0
 	return gone
 }
 
-// Windows lists the hours of the archive still to be read, the oldest first.
+// Windows returns the hour windows that are still to be read, the oldest first.
 func (p *Position) Windows() []Window {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.gaps.windows()
 }
 
-// Gaps lists the open gaps, the oldest first.
+// Gaps returns the open gaps, the oldest first.
 func (p *Position) Gaps() []Gap {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -38,27 +38,26 @@ func (p *Position) Gaps() []Gap {
 
 // WindowResult is how the reading of a window ended.
 type WindowResult struct {
-	// Complete: the archive's session ended in order. Otherwise CutOff by us, or by the service or the way to it.
+	// Complete: the archive session ended in order. CutOff: the receiver ended it. Otherwise the service or the network did.
 	Complete, CutOff bool
-	// Records came, repeats included; Fresh of them were new.
+	// Records counts all that arrived, with duplicates; Fresh counts the new ones.
 	Records, Fresh int
-	// Newest is the latest `ts` that came; zero: none.
+	// Newest is the latest `ts` that arrived; zero: none.
 	Newest time.Time
-	// Patient: the hour may be read again later if the archive lags. Otherwise it has to do as it is.
+	// Patient: the hour may be read again if the archive is behind.
 	Patient bool
 }
 
-// FinishWindow notes that an hour was read. A read that the service did not end in order has to be followed by another,
-// as it may have been cut off, until one brings nothing new; and so has one that was early for a gap that has opened
-// meanwhile, and one of an archive that lags. It says whether the hour is done, or that the archive lags, and which gaps
-// this closed.
-func (p *Position) FinishWindow(w Window, read WindowResult) (done, lags bool, closed []Gap) {
+// FinishWindow takes the result of reading an hour window. It returns whether the window is done, whether the archive is
+// behind, and which gaps this closed. A window has to be read again if its session did not end in order and brought
+// something new, if it was early for a gap that has opened meanwhile, or if the archive is behind.
+func (p *Position) FinishWindow(w Window, read WindowResult) (done, isBehind bool, closed []Gap) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.saves.changed = true
 	switch {
 	case read.CutOff, !p.gaps.isDue(w):
-		return false, false, nil // how far it would have gone is not known
+		return false, false, nil // what was left is not known
 	case read.Complete:
 		done = true
 	default:
@@ -66,7 +65,7 @@ func (p *Position) FinishWindow(w Window, read WindowResult) (done, lags bool, c
 	}
 	switch {
 	case !done:
-	case read.Patient && p.lagsLocked(w, read.Newest):
+	case read.Patient && p.isArchiveBehindLocked(w, read.Newest):
 		p.gaps.reread(w.Start)
 		return false, true, nil
 	default:

@@ -144,13 +144,13 @@ func (k *Keeper) load(ctx context.Context) error {
 		return err
 	}
 	k.isLoaded = true
-	if loaded.Aside != nil {
-		k.Logger.Error("a stored position is not usable", zap.Error(loaded.Aside))
+	if loaded.Unusable != nil {
+		k.Logger.Error("a stored position is not usable", zap.Error(loaded.Unusable))
 	}
 	switch {
 	case loaded.Found:
-		k.Logger.Info("position read", zap.Bool("clean_end", !loaded.Unclean), zap.Int("identities", k.Position.Stats().Identities))
-	case loaded.Aside == nil:
+		k.Logger.Info("position read", zap.Bool("clean_end", loaded.IsOrderly), zap.Int("identities", k.Position.Stats().Identities))
+	case loaded.Unusable == nil:
 		// Where there has to be one, the storage is not what it was: another folder, or another ID of the receiver.
 		k.Logger.Info("no position is stored; collecting begins as at the first start of all")
 	}

@@ -16,10 +16,10 @@ import (
 type Loaded struct {
 	// Found: there was a position.
 	Found bool
-	// Aside says what could not be used, and where it is kept now; nil if all could.
-	Aside error
-	// Unclean: the process that saved it did not end in order.
-	Unclean bool
+	// Unusable names what could not be used, and where it is kept now; nil if everything could.
+	Unusable error
+	// IsOrderly: the process that saved it ended in order.
+	IsOrderly bool
 	// Opened is the gap that this opens if a session has begun already; see [position.Position.Restore].
 	Opened position.Opened
 }
@@ -29,7 +29,7 @@ type Loaded struct {
 func (s *Store) Load(ctx context.Context, p *position.Position) (Loaded, error) {
 	head, gaps := storage.GetOperation(headKey), storage.GetOperation(gapsKey)
 	if err := s.client.Batch(ctx, head, gaps); err != nil {
-		return Loaded{}, fmt.Errorf("reading the position: %w", err)
+		return Loaded{}, fmt.Errorf("read the position: %w", err)
 	}
 	if head.Value == nil {
 		return Loaded{Opened: p.RestoreNothing()}, nil
@@ -40,7 +40,7 @@ func (s *Store) Load(ctx context.Context, p *position.Position) (Loaded, error) 
 		if err := s.setAside(ctx, at, head, gaps); err != nil {
 			return Loaded{}, err
 		}
-		return Loaded{Opened: p.RestoreNothing(), Aside: fmt.Errorf("the stored position is not usable (%w); it is kept under the key %q, and collecting begins anew, as at the first start of all", err, asideKey(headKey, at))}, nil
+		return Loaded{Opened: p.RestoreNothing(), Unusable: fmt.Errorf("the stored position is not usable (%w); it is kept under the key %q, and collecting begins anew, as at the first start of all", err, asideKey(headKey, at))}, nil
 	}
 	brokenGaps := stored.decodeGaps(gaps.Value)
 	chunks, broken, err := s.loadChunks(ctx, stored.First, stored.Next)
@@ -55,10 +55,10 @@ func (s *Store) Load(ctx context.Context, p *position.Position) (Loaded, error) 
 	opened := p.Restore(position.Restored{
 		State: stored.state(), SavedAt: stored.SavedAt, Gaps: stored.gapState(), Chunks: chunks, Broken: broken,
 	})
-	return Loaded{Found: true, Unclean: !stored.Clean, Aside: errors.Join(brokenGaps, brokenChunks), Opened: opened}, nil
+	return Loaded{Found: true, IsOrderly: stored.Clean, Unusable: errors.Join(brokenGaps, brokenChunks), Opened: opened}, nil
 }
 
-// setAside keeps what is stored, and is not usable, under other keys.
+// setAside keeps stored values that are unusable under other keys.
 func (s *Store) setAside(ctx context.Context, at time.Time, stored ...*storage.Operation) error {
 	var operations []*storage.Operation
 	for _, read := range stored {
@@ -67,7 +67,7 @@ func (s *Store) setAside(ctx context.Context, at time.Time, stored ...*storage.O
 		}
 	}
 	if err := s.client.Batch(ctx, operations...); err != nil {
-		return fmt.Errorf("setting an unusable position aside: %w", err)
+		return fmt.Errorf("keep an unusable position under another key: %w", err)
 	}
 	return nil
 }
@@ -117,7 +117,7 @@ func (s *Store) loadChunks(ctx context.Context, first, next uint64) (chunks []po
 			operations = append(operations, storage.GetOperation(chunkKey(number)))
 		}
 		if err := s.client.Batch(ctx, operations...); err != nil {
-			return nil, nil, fmt.Errorf("reading the identities: %w", err)
+			return nil, nil, fmt.Errorf("read the identities: %w", err)
 		}
 		for i, operation := range operations {
 			c, err := decodeChunk(first+uint64(i), operation.Value)

@@ -52,23 +52,23 @@ func (s *Store) Save(ctx context.Context, p *position.Position, now time.Time) e
 	}
 	if err != nil {
 		p.SaveFailed()
-		return fmt.Errorf("saving the position: %w", err)
+		return fmt.Errorf("save the position: %w", err)
 	}
 	p.Saved(snapshot, now)
 	return nil
 }
 
-// encode makes the operations of a save.
+// encode returns the operations of a save.
 func (s *Store) encode(snapshot *position.Snapshot, now time.Time) ([]*storage.Operation, error) {
 	head, err := json.Marshal(newStoredHead(s.owner, snapshot.State, now))
 	if err != nil {
-		return nil, fmt.Errorf("encoding the position: %w", err)
+		return nil, fmt.Errorf("encode the position: %w", err)
 	}
 	operations := []*storage.Operation{storage.SetOperation(headKey, head)}
 	if snapshot.Gaps != nil {
 		gaps, err := json.Marshal(newStoredGaps(snapshot.Gaps))
 		if err != nil {
-			return nil, fmt.Errorf("encoding the gaps: %w", err)
+			return nil, fmt.Errorf("encode the gaps: %w", err)
 		}
 		operations = append(operations, storage.SetOperation(gapsKey, gaps))
 	}
