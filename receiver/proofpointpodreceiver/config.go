@@ -1,8 +1,6 @@
 package proofpointpodreceiver
 
 import (
-	"errors"
-	"net/url"
 	"strings"
 	"time"
 
@@ -178,14 +176,4 @@ func (cfg *Config) sourceName(id component.ID) string {
 		return cfg.Name
 	}
 	return id.String()
-}
-
-// parsedEndpoint is Endpoint as a URL. It does not fail after Validate.
-func (cfg *Config) parsedEndpoint() (*url.URL, error) {
-	u, err := url.Parse(cfg.Endpoint)
-	if err != nil {
-		// The parser's error quotes the URL, in which someone may have put a password.
-		return nil, errors.New("endpoint: not a URL; write wss://host:port/path")
-	}
-	return u, nil
 }

@@ -93,13 +93,11 @@ func TestConfig_minimal(t *testing.T) {
 	assert.Zero(t, cfg.since(time.Now()))
 	assert.Equal(t, 10*time.Minute, cfg.maxPause())
 	assert.Equal(t, "proofpointpod/eu", cfg.sourceName(component.MustNewIDWithName("proofpointpod", "eu")))
-	endpoint, err := cfg.parsedEndpoint()
-	require.NoError(t, err)
-	assert.Equal(t, "wss://logstream.proofpoint.com:443/v1/stream", endpoint.String())
 	t.Setenv("HTTPS_PROXY", "http://proxy:3128")
-	proxy, err := cfg.proxy()
+	client, err := cfg.client().NewClient(t.Context())
 	require.NoError(t, err)
-	assert.Equal(t, "http://proxy:3128", proxy.String(), "the environment decides")
+	assert.Equal(t, "wss://logstream.proofpoint.com:443/v1/stream", client.Endpoint.String())
+	assert.Equal(t, "http://proxy:3128", client.Proxy.String(), "the environment decides")
 }
 
 func TestConfig_everyKey(t *testing.T) {
@@ -157,12 +155,13 @@ func TestConfig_everyKey(t *testing.T) {
 	}, cfg.fieldAttributes())
 	assert.Equal(t, "Mail gateway", cfg.sourceName(component.MustNewID("proofpointpod")))
 	assert.Empty(t, cfg.warnings())
-	endpoint, err := cfg.parsedEndpoint()
+	values := cfg.client()
+	assert.Equal(t, tls, values.TLS)
+	values.TLS = configtls.NewDefaultClientConfig() // its files are not there
+	client, err := values.NewClient(t.Context())
 	require.NoError(t, err)
-	assert.Equal(t, "wss://[::1]:8443/gateway/v1/stream?tenant=7", endpoint.String())
-	proxy, err := cfg.proxy()
-	require.NoError(t, err)
-	assert.Equal(t, "proxy.example.com:1080", proxy.Host)
+	assert.Equal(t, "wss://[::1]:8443/gateway/v1/stream?tenant=7", client.Endpoint.String())
+	assert.Equal(t, "proxy.example.com:1080", client.Proxy.Host)
 }
 
 func TestConfig_takesSumoLogicsJSONAsItIs(t *testing.T) {

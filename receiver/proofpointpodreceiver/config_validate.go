@@ -3,16 +3,13 @@ package proofpointpodreceiver
 import (
 	"errors"
 	"fmt"
-	"maps"
-	"net/http"
-	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
 
+	"github.com/proofpointpod/otelcol/internal/clientconfig"
 	"github.com/proofpointpod/otelcol/internal/podlog"
 )
 
@@ -32,9 +29,7 @@ func (cfg *Config) Validate() error {
 		cfg.validateFields(),
 		oneOf("siem_metadata", cfg.SIEMMetadata, siemMetadataRecord, siemMetadataResource),
 		oneOf("body", cfg.Body, bodyText, bodyMap),
-		cfg.validateEndpoint(),
-		cfg.validateProxy(),
-		cfg.validateHeaders(),
+		cfg.client().Validate(),
 		validDuration("handshake_timeout", cfg.HandshakeTimeout, "30s"),
 		validDuration("keepalive.interval", cfg.Keepalive.Interval, "2m"),
 		validDuration("keepalive.timeout", cfg.Keepalive.Timeout, "60s"),
@@ -53,7 +48,7 @@ func (cfg *Config) warnings() []string {
 			warnings = append(warnings, text)
 		}
 	}
-	if endpoint, err := cfg.parsedEndpoint(); err == nil {
+	if endpoint, err := clientconfig.ParseEndpoint(cfg.Endpoint); err == nil {
 		warnIf(endpoint.Scheme == "ws",
 			"endpoint: ws:// sends the token and the records unencrypted; use it for tests only")
 		warnIf(strings.Trim(endpoint.Path, "/") == "",
@@ -143,125 +138,6 @@ func (cfg *Config) validateEvents() error {
 	return errors.Join(errs...)
 }
 
-func (cfg *Config) validateEndpoint() error {
-	u, err := cfg.parsedEndpoint()
-	if err != nil {
-		return err
-	}
-	var errs []error
-	switch {
-	case u.Scheme != "wss" && u.Scheme != "ws":
-		// Without a scheme the other parts are not where they seem to be.
-		return errors.New("endpoint: must be a URL that begins with wss:// " +
-			"(or with ws://, for no encryption, together with tls.insecure: true)")
-	case u.Scheme == "ws" && !cfg.TLS.Insecure:
-		errs = append(errs, errors.New("endpoint: ws:// would send the token and the records unencrypted; write wss://, "+
-			"or allow it with tls.insecure: true"))
-	case u.Scheme == "wss" && cfg.TLS.Insecure:
-		errs = append(errs, errors.New("tls.insecure: true is for an endpoint without TLS, that is ws://, but endpoint "+
-			"begins with wss://; for TLS without a check of the certificate, set tls.insecure_skip_verify: true instead"))
-	}
-	if u.Hostname() == "" {
-		errs = append(errs, errors.New("endpoint: names no host; write wss://host:port/path"))
-	}
-	if !validPort(u.Port()) {
-		errs = append(errs, errors.New("endpoint: the port must be from 1 to 65535"))
-	}
-	if u.User != nil {
-		errs = append(errs, errors.New("endpoint: must not hold a user or password; the token belongs in api_secret"))
-	}
-	if u.Fragment != "" {
-		errs = append(errs, errors.New("endpoint: must not hold a fragment (#…)"))
-	}
-	return errors.Join(append(errs, validateQuery(u.RawQuery))...)
-}
-
-// validateQuery refuses the parameters of a session, which the receiver sets, in any case and only those: a gateway
-// in front of the service may want its own.
-func validateQuery(rawQuery string) error {
-	query, err := url.ParseQuery(rawQuery)
-	if err != nil {
-		return errors.New("endpoint: the query (?…) cannot be read; write it as ?name=value&name=value, %-escaped")
-	}
-	var errs []error
-	for _, name := range slices.Sorted(maps.Keys(query)) {
-		switch strings.ToLower(name) {
-		case "cid":
-			errs = append(errs, fmt.Errorf("endpoint: must not hold the query parameter %s; write it as cluster_id", name))
-		case "type":
-			errs = append(errs, fmt.Errorf("endpoint: must not hold the query parameter %s; write it as supported_events", name))
-		case "sincetime", "totime":
-			errs = append(errs, fmt.Errorf("endpoint: must not hold the query parameter %s; it would switch from the live "+
-				"stream to the archive, which is late and repeats records", name))
-		}
-	}
-	return errors.Join(errs...)
-}
-
-func (cfg *Config) validateHeaders() error {
-	var errs []error
-	seen := make(map[string]string)
-	for name, value := range cfg.Headers.Iter {
-		canonical := http.CanonicalHeaderKey(name)
-		shown := validNamePrefix(name)
-		switch {
-		case name == "":
-			errs = append(errs, errors.New("headers: a name is empty; give the header a name"))
-		case shown != name:
-			errs = append(errs, fmt.Errorf("headers: the name that begins %q is not allowed; a header's name holds letters, "+
-				"digits and hyphens, and the value is written behind it", shown))
-		case handshakeHeader(canonical) != "":
-			errs = append(errs, fmt.Errorf("headers.%s: not allowed; %s", name, handshakeHeader(canonical)))
-		case seen[canonical] != "" && seen[canonical] != name:
-			// The same spelling twice is found by the list itself.
-			errs = append(errs, fmt.Errorf("headers.%s: is the same header as %s; write one of them", name, seen[canonical]))
-		}
-		if strings.ContainsFunc(string(value), notInHeaderValue) {
-			errs = append(errs, fmt.Errorf("headers.%s: the value holds a line break or another control character, "+
-				"which no header can carry", shown))
-		}
-		seen[canonical] = name
-	}
-	return errors.Join(errs...)
-}
-
-// handshakeHeader says why the header of that canonical name cannot be set by the user; it is empty if it can.
-func handshakeHeader(canonical string) string {
-	switch canonical {
-	case "Authorization":
-		return "the token belongs in api_secret, or comes from the extension in auth"
-	case "Proxy-Authorization":
-		return "the proxy's user and password belong in proxy_url"
-	case "Host", "Upgrade", "Connection", "Content-Length", "Transfer-Encoding", "Trailer":
-		return "the receiver sets it for the handshake"
-	}
-	if strings.HasPrefix(canonical, "Sec-Websocket-") {
-		return "the receiver sets it for the handshake"
-	}
-	return ""
-}
-
-// validNamePrefix is the part of a header's name before the first character that no name has: behind it someone may
-// have written the value, which is not to be printed.
-func validNamePrefix(name string) string {
-	if i := strings.IndexFunc(name, notInHeaderName); i >= 0 {
-		return name[:i]
-	}
-	return name
-}
-
-// notInHeaderName says that r is no token character of HTTP.
-func notInHeaderName(r rune) bool {
-	letter := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'
-	digit := '0' <= r && r <= '9'
-	return !letter && !digit && !strings.ContainsRune("!#$%&'*+-.^_`|~", r)
-}
-
-// notInHeaderValue says that r is a control character other than a tab.
-func notInHeaderValue(r rune) bool {
-	return r < ' ' && r != '\t' || r == 0x7f
-}
-
 func (cfg *Config) validateMaxRecordSize() error {
 	if cfg.MaxRecordSize < 1 || cfg.MaxRecordSize > 1<<30 {
 		return errors.New("max_record_size: must be from 1 to 1073741824 bytes (1 GiB)")
@@ -325,12 +201,3 @@ func isQuoted(s string) bool {
 
 // namesVariable says whether s is written as a shell would write a variable, which the collector does not replace.
 func namesVariable(s string) bool { return strings.HasPrefix(s, "$") }
-
-// validPort accepts a missing port, which is the scheme's own.
-func validPort(port string) bool {
-	if port == "" {
-		return true
-	}
-	n, err := strconv.Atoi(port)
-	return err == nil && n >= 1 && n <= 65535
-}

@@ -362,3 +362,13 @@ func (s *scenario) passes(p *proxy) {
 	assert.GreaterOrEqual(s.t, len(p.seen()), 2)
 	assert.NotContains(s.t, s.said(), proxyPassword)
 }
+
+func TestSource_doesNotStartWithAProxyThatCannotBeUsed(t *testing.T) {
+	playAlone(t, podsim.Options{}, nil, func(s *scenario) {
+		t.Setenv("HTTPS_PROXY", "http://user:hid/den@proxy:3128")
+		t.Setenv("NO_PROXY", "")
+		err := s.create().Start(context.Background(), s.host)
+		require.ErrorContains(t, err, "HTTPS_PROXY: not a URL")
+		assert.NotContains(t, err.Error(), "hid")
+	})
+}

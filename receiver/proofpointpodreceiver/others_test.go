@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/proofpointpod/otelcol/internal/clientconfig"
 	"github.com/proofpointpod/otelcol/internal/podlog"
 	"github.com/proofpointpod/otelcol/internal/podsim"
 	"github.com/proofpointpod/otelcol/receiver/proofpointpodreceiver/internal/retry"
@@ -54,7 +55,7 @@ func TestPromise_anotherClientUsesTheTokenInAPause(t *testing.T) {
 // another has another client of the same token wait for the slot, and take it. It ends when told to, and says how many
 // records it was sent.
 func (s *scenario) another() (end func() int) {
-	endpoint, err := s.config.parsedEndpoint()
+	endpoint, err := clientconfig.ParseEndpoint(s.config.Endpoint)
 	require.NoError(s.t, err)
 	client := &podlog.Client{
 		Endpoint: endpoint, ClusterID: podsim.ClusterID, TLS: &tls.Config{InsecureSkipVerify: true}, Dial: s.network.DialContext,

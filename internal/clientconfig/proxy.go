@@ -1,4 +1,4 @@
-package proofpointpodreceiver
+package clientconfig
 
 import (
 	"fmt"
@@ -14,11 +14,11 @@ const proxyURLForm = "write http://host:port or socks5://host:port, with user:pa
 
 // proxy returns the proxy that all sessions go through: that of ProxyURL, else that of the environment; nil for none. It
 // does not fail after Validate. What it returns may hold a password.
-func (cfg *Config) proxy() (*url.URL, error) {
-	if cfg.ProxyURL != "" {
-		return parseProxy("proxy_url", string(cfg.ProxyURL))
+func (c *Config) proxy() (*url.URL, error) {
+	if c.ProxyURL != "" {
+		return parseProxy("proxy_url", string(c.ProxyURL))
 	}
-	name, value := cfg.proxyVariable()
+	name, value := c.proxyVariable()
 	if value == "" {
 		return nil, nil
 	}
@@ -38,8 +38,8 @@ func (cfg *Config) proxy() (*url.URL, error) {
 
 // proxyVariable returns the variable of the environment that names the proxy for the endpoint, and its value; empty if
 // there is none, or NO_PROXY exempts the endpoint.
-func (cfg *Config) proxyVariable() (name, value string) {
-	endpoint, err := cfg.parsedEndpoint()
+func (c *Config) proxyVariable() (name, value string) {
+	endpoint, err := ParseEndpoint(c.Endpoint)
 	if err != nil {
 		return "", "" // Validate says so
 	}
@@ -80,9 +80,4 @@ func parseProxy(name, text string) (*url.URL, error) {
 		return nil, fmt.Errorf("%s: nothing may follow the port; %s", name, proxyURLForm)
 	}
 	return u, nil
-}
-
-func (cfg *Config) validateProxy() error {
-	_, err := cfg.proxy()
-	return err
 }

@@ -1,15 +1,15 @@
-package proofpointpodreceiver
+package clientconfig_test
 
 import (
-	"context"
+	"cmp"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.opentelemetry.io/collector/confmap"
+	"go.opentelemetry.io/collector/config/configtls"
 
-	"github.com/proofpointpod/otelcol/internal/podsim"
+	"github.com/proofpointpod/otelcol/internal/clientconfig"
 )
 
 // environment sets the variables for proxies to values, and all others to none.
@@ -21,9 +21,17 @@ func environment(t *testing.T, values map[string]string) {
 }
 
 const (
+	usualEndpoint = "wss://logstream.proofpoint.com:443/v1/stream"
 	plainEndpoint = "ws://logstream.proofpoint.com/v1/stream"
 	localEndpoint = "wss://localhost:8443/v1/stream"
 )
+
+// config returns the values of a client with an endpoint.
+func config(endpoint string) *clientconfig.Config {
+	c := &clientconfig.Config{Endpoint: endpoint, TLS: configtls.NewDefaultClientConfig()}
+	c.TLS.Insecure = strings.HasPrefix(endpoint, "ws://")
+	return c
+}
 
 func TestConfig_proxyOfTheEnvironment(t *testing.T) {
 	for name, test := range map[string]struct {
@@ -46,21 +54,16 @@ func TestConfig_proxyOfTheEnvironment(t *testing.T) {
 		"only for HTTP":   {map[string]string{"HTTP_PROXY": "http://us er:word@:0"}, "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			environment(t, nil)
-			cfg := loadKey(t, "proofpointpod")
 			environment(t, test.variables)
-			if test.endpoint != "" {
-				cfg.Endpoint = test.endpoint
-				cfg.TLS.Insecure = strings.HasPrefix(test.endpoint, "ws://")
-			}
-			require.NoError(t, confmap.Validate(cfg))
-			through, err := cfg.proxy()
+			c := config(cmp.Or(test.endpoint, usualEndpoint))
+			require.NoError(t, c.Validate())
+			client, err := c.NewClient(t.Context())
 			require.NoError(t, err)
 			if test.want == "" {
-				assert.Nil(t, through)
+				assert.Nil(t, client.Proxy)
 			} else {
-				require.NotNil(t, through, "a direct connection")
-				assert.Equal(t, test.want, through.String())
+				require.NotNil(t, client.Proxy, "a direct connection")
+				assert.Equal(t, test.want, client.Proxy.String())
 			}
 		})
 	}
@@ -88,32 +91,24 @@ func TestConfig_proxyOfTheEnvironmentThatCannotBeUsed(t *testing.T) {
 	} {
 		for _, name := range []string{"HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"} {
 			t.Run(name+"="+value, func(t *testing.T) {
-				environment(t, nil)
-				cfg := loadKey(t, "proofpointpod")
 				environment(t, map[string]string{name: value})
+				c := config(usualEndpoint)
 				if strings.HasPrefix(strings.ToLower(name), "http_") {
-					cfg.Endpoint, cfg.TLS.Insecure = plainEndpoint, true
+					c = config(plainEndpoint)
 				}
-				err := confmap.Validate(cfg)
+				err := c.Validate()
 				require.ErrorContains(t, err, name+": "+want)
 				require.ErrorContains(t, err, "correct this variable of the environment, or set proxy_url, which takes its place")
 				for _, part := range []string{"hid", "den", "user/", "user#"} {
 					assert.NotContains(t, err.Error(), part)
 				}
 
-				cfg.ProxyURL = "http://proxy:3128"
-				require.NoError(t, confmap.Validate(cfg), "proxy_url takes its place")
+				_, err = c.NewClient(t.Context())
+				require.ErrorContains(t, err, name+": "+want, "a direct connection")
+
+				c.ProxyURL = "http://proxy:3128"
+				require.NoError(t, c.Validate(), "proxy_url takes its place")
 			})
 		}
 	}
-}
-
-func TestSource_doesNotStartWithAProxyThatCannotBeUsed(t *testing.T) {
-	playAlone(t, podsim.Options{}, nil, func(s *scenario) {
-		t.Setenv("HTTPS_PROXY", "http://user:hid/den@proxy:3128")
-		t.Setenv("NO_PROXY", "")
-		err := s.create().Start(context.Background(), s.host)
-		require.ErrorContains(t, err, "HTTPS_PROXY: not a URL")
-		assert.NotContains(t, err.Error(), "hid")
-	})
 }
