@@ -74,17 +74,17 @@ func (s *Store) setAside(ctx context.Context, at time.Time, stored ...*storage.O
 
 // decodeGaps reads the gaps. If it can't, all that is missing lies within their hull, which becomes one gap; the error says
 // so.
-func (s *storedHead) decodeGaps(data []byte) error {
-	if s.Hull == nil {
+func (h *storedHead) decodeGaps(data []byte) error {
+	if h.Hull == nil {
 		return nil // no gap is open, or the head has them
 	}
-	err := json.Unmarshal(data, &s.storedGaps)
-	if err == nil && len(s.Gaps) > 0 {
+	err := json.Unmarshal(data, &h.storedGaps)
+	if err == nil && len(h.Gaps) > 0 {
 		return nil
 	}
-	s.storedGaps = storedGaps{Gaps: []storedGap{*s.Hull}}
+	h.storedGaps = storedGaps{Gaps: []storedGap{*h.Hull}}
 	return fmt.Errorf("the stored gaps are broken or gone; all the time from %s to %s is read from the archive instead",
-		s.Hull.From.UTC().Format(time.RFC3339), s.Hull.To.UTC().Format(time.RFC3339))
+		h.Hull.From.UTC().Format(time.RFC3339), h.Hull.To.UTC().Format(time.RFC3339))
 }
 
 func (s *Store) decodeHead(data []byte) (*storedHead, error) {
