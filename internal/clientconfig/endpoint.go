@@ -14,7 +14,7 @@ import (
 func ParseEndpoint(endpoint string) (*url.URL, error) {
 	u, err := url.Parse(endpoint)
 	if err != nil {
-		// The parser's error quotes the URL, in which someone may have put a password.
+		// The parser's error quotes the URL, which may hold a password.
 		return nil, errors.New("endpoint: not a URL; write wss://host:port/path")
 	}
 	return u, nil
@@ -53,8 +53,8 @@ func (c *Config) validateEndpoint() error {
 	return errors.Join(append(errs, validateQuery(u.RawQuery))...)
 }
 
-// validateQuery refuses the parameters of a session, which the receiver sets, in any case and only those: a gateway
-// in front of the service may want its own.
+// validateQuery refuses the parameters that a session sets, in upper and lower case. A gateway in front of the service may
+// need others.
 func validateQuery(rawQuery string) error {
 	query, err := url.ParseQuery(rawQuery)
 	if err != nil {
@@ -75,7 +75,7 @@ func validateQuery(rawQuery string) error {
 	return errors.Join(errs...)
 }
 
-// validPort accepts a missing port, which is the scheme's own.
+// validPort returns whether a port is from 1 to 65535, or missing: the scheme has one.
 func validPort(port string) bool {
 	if port == "" {
 		return true

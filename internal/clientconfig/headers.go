@@ -34,7 +34,7 @@ func (c *Config) validateHeaders() error {
 	return errors.Join(errs...)
 }
 
-// handshakeHeader says why the header of that canonical name cannot be set by the user; it is empty if it can.
+// handshakeHeader returns why the user can't set the header of a canonical name; empty: the user can.
 func handshakeHeader(canonical string) string {
 	switch canonical {
 	case "Authorization":
@@ -50,8 +50,8 @@ func handshakeHeader(canonical string) string {
 	return ""
 }
 
-// validNamePrefix is the part of a header's name before the first character that no name has: behind it someone may
-// have written the value, which is not to be printed.
+// validNamePrefix returns the part of a header's name before the first character that no name has. The value may follow it
+// by mistake, and a value is never printed.
 func validNamePrefix(name string) string {
 	if i := strings.IndexFunc(name, notInHeaderName); i >= 0 {
 		return name[:i]
@@ -59,14 +59,14 @@ func validNamePrefix(name string) string {
 	return name
 }
 
-// notInHeaderName says that r is no token character of HTTP.
+// notInHeaderName returns whether r is no token character of HTTP.
 func notInHeaderName(r rune) bool {
 	letter := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'
 	digit := '0' <= r && r <= '9'
 	return !letter && !digit && !strings.ContainsRune("!#$%&'*+-.^_`|~", r)
 }
 
-// notInHeaderValue says that r is a control character other than a tab.
+// notInHeaderValue returns whether r is a control character other than a tab.
 func notInHeaderValue(r rune) bool {
 	return r < ' ' && r != '\t' || r == 0x7f
 }

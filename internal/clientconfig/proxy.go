@@ -29,11 +29,11 @@ func (c *Config) proxy() (*url.URL, error) {
 	if rest, found := strings.CutPrefix(value, "socks5h://"); found {
 		value = "socks5://" + rest // the proxy looks the name up in any case
 	}
-	through, err := parseProxy(name, value)
+	proxy, err := parseProxy(name, value)
 	if err != nil {
 		return nil, fmt.Errorf("%w; correct this variable of the environment, or set proxy_url, which takes its place", err)
 	}
-	return through, nil
+	return proxy, nil
 }
 
 // proxyVariable returns the variable of the environment that names the proxy for the endpoint, and its value; empty if
@@ -41,30 +41,30 @@ func (c *Config) proxy() (*url.URL, error) {
 func (c *Config) proxyVariable() (name, value string) {
 	endpoint, err := ParseEndpoint(c.Endpoint)
 	if err != nil {
-		return "", "" // Validate says so
+		return "", "" // Validate reports it
 	}
 	names := []string{"HTTPS_PROXY", "https_proxy"}
-	asked := url.URL{Scheme: "https", Host: endpoint.Host}
+	target := url.URL{Scheme: "https", Host: endpoint.Host}
 	if endpoint.Scheme == "ws" {
 		names = []string{"HTTP_PROXY", "http_proxy"}
-		asked.Scheme = "http"
+		target.Scheme = "http"
 	}
 	for _, name = range names {
 		if value = strings.TrimSpace(os.Getenv(name)); value != "" {
 			break
 		}
 	}
-	// A proxy that can be parsed stands for the one that may not be: only who is exempted is asked here.
+	// These proxies stand for the real ones, which may be malformed: only NO_PROXY counts here.
 	rules := httpproxy.FromEnvironment()
 	rules.HTTPProxy, rules.HTTPSProxy, rules.CGI = "http://proxy", "http://proxy", false
-	if through, err := rules.ProxyFunc()(&asked); err != nil || through == nil {
+	if proxy, err := rules.ProxyFunc()(&target); err != nil || proxy == nil {
 		return "", ""
 	}
 	return name, value
 }
 
-// parseProxy reads the URL of a proxy, that key or variable name has. No error quotes any part of the URL: where it is
-// written wrongly, a password can be in each.
+// parseProxy returns the URL of a proxy that a key or variable holds. No error quotes any part of a malformed URL: each can
+// hold a password.
 func parseProxy(name, text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	switch {
