@@ -58,6 +58,7 @@ type Snapshot struct {
 
 	gapEdits uint64
 	chunks   []*chunk // those of Chunks
+	saved    []int    // how many entries of each storage had before
 }
 
 // saves knows what storage has of the position. Nothing is saved before isLoaded: that would write over what is stored.
@@ -112,9 +113,10 @@ func (p *Position) Saved(s *Snapshot, now time.Time) {
 }
 
 // SaveFailed takes the failure of a save.
-func (p *Position) SaveFailed() {
+func (p *Position) SaveFailed(s *Snapshot) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.delivered.index.markUnsaved(s)
 	p.saves.changed = true
 }
 
@@ -141,16 +143,20 @@ func (x *index) snapshot(s *Snapshot) {
 	s.chunks = x.unsaved()
 	for _, c := range s.chunks {
 		s.Chunks = append(s.Chunks, Chunk{Number: c.number, Entries: slices.Clone(c.entries)})
+		s.saved = append(s.saved, c.saved)
+		c.saved = len(c.entries) // a correction meanwhile lowers it
 	}
 	x.stored = x.next // even a save that fails may have written them
 }
 
 // markSaved notes that a snapshot is stored.
-func (x *index) markSaved(s *Snapshot) {
+func (x *index) markSaved(s *Snapshot) { x.forgotten = x.forgotten[len(s.Forgotten):] }
+
+// markUnsaved notes that a snapshot is not stored.
+func (*index) markUnsaved(s *Snapshot) {
 	for i, c := range s.chunks {
-		c.saved = len(s.Chunks[i].Entries)
+		c.saved = min(c.saved, s.saved[i])
 	}
-	x.forgotten = x.forgotten[len(s.Forgotten):]
 }
 
 // describe adds which identities the index has.

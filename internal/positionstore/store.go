@@ -51,7 +51,7 @@ func (s *Store) Save(ctx context.Context, p *position.Position, now time.Time) e
 		err = s.client.Batch(ctx, operations...)
 	}
 	if err != nil {
-		p.SaveFailed()
+		p.SaveFailed(snapshot)
 		return fmt.Errorf("save the position: %w", err)
 	}
 	p.Saved(snapshot, now)
