@@ -17,8 +17,8 @@ import (
 	"github.com/proofpointpod/otelcol/internal/record"
 )
 
-// texts are objects that are large in different ways.
-func largeTexts(t testing.TB) map[string]string {
+// largeTexts are objects that are large in different ways.
+func largeTexts(t *testing.T) map[string]string {
 	t.Helper()
 	object := func(member string) string { return `{"list":[` + strings.Repeat(member+",", 5000) + member + `]}` }
 	texts := map[string]string{
@@ -49,7 +49,7 @@ func largeTexts(t testing.TB) map[string]string {
 }
 
 // mapSize is the real size of a text's map.
-func mapSize(t testing.TB, text string) int {
+func mapSize(t *testing.T, text string) int {
 	t.Helper()
 	r := split(t, text)
 	format := record.Format{Body: record.BodyMap, MaxSize: 1 << 40, Resource: pcommon.NewMap(), Attributes: pcommon.NewMap()}
@@ -60,7 +60,7 @@ func mapSize(t testing.TB, text string) int {
 	return (&plog.ProtoMarshaler{}).LogRecordSize(alone) - (&plog.ProtoMarshaler{}).LogRecordSize(plog.NewLogRecord())
 }
 
-func split(t testing.TB, text string) record.Record {
+func split(t *testing.T, text string) record.Record {
 	t.Helper()
 	s := record.Splitter{EventType: podlog.Message}
 	s.Begin([]byte(text), false, time.Now())
