@@ -24,9 +24,9 @@ type Restored struct {
 // After an end that was not orderly, what was unflushed at the last save is not remembered as delivered, and is missing from
 // its oldest record on.
 func (p *Position) Restore(stored Restored) Opened {
+	old := newStoredIndex(stored) // takes long, so before the lock
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	old := newStoredIndex(stored)
 	lost := missing{rules: &p.options, from: stored.Suspect}
 	if !stored.Clean {
 		lost.unlearn(&stored, old)
