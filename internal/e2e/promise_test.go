@@ -263,9 +263,11 @@ func TestPromise_secondToken(t *testing.T) {
 			assert.EqualValues(r.t, 40, f.recovered)
 		}
 		sessions := r.Sessions()
-		require.Len(r.t, sessions, 3)
-		assert.True(r.t, sessions[2].Archive)
-		assert.True(r.t, sessions[1].Ended.After(sessions[2].Ended), "the live session did not pause")
+		require.GreaterOrEqual(r.t, len(sessions), 3)
+		for _, archive := range sessions[2:] {
+			assert.True(r.t, archive.Archive)
+			assert.True(r.t, sessions[1].Ended.After(archive.Ended), "the live session did not pause")
+		}
 		assert.NotContains(r.t, r.collector.out.String(), secondToken, "the secret was printed")
 	})
 }

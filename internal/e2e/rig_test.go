@@ -387,10 +387,12 @@ func (r *rig) assertKept() figures {
 // not saved, or it arrived with a request of which the exporter had not heard yet that it was accepted.
 func (r *rig) beforeKill(one arrival) bool {
 	for _, kill := range r.kills {
+		// What was on its way to the far end at the kill arrives after it.
+		arrived := kill.Add(inFlight)
 		switch {
-		case r.exact() && within(one.came, kill, unsaved),
+		case r.exact() && within(one.came, arrived, unsaved+inFlight),
 			!r.exact() && within(one.read, kill, unflushed+unsaved),
-			!r.exact() && within(one.came, kill, inFlight):
+			!r.exact() && within(one.came, arrived, 2*inFlight):
 			return true
 		}
 	}

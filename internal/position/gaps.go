@@ -174,6 +174,14 @@ func (g *gaps) within(ts time.Time) bool {
 	})
 }
 
+// holds reports whether a record with this `ts` reached the service before the end of an open gap. What came later lies
+// behind the safe time.
+func (g *gaps) holds(ts time.Time) bool {
+	return slices.ContainsFunc(g.open, func(gap Gap) bool {
+		return !ts.Before(gap.From.Add(-g.margin)) && !ts.After(gap.To)
+	})
+}
+
 // move moves the gap that ends at a time so that it ends at another. It is as long as before.
 func (g *gaps) move(from, to time.Time) {
 	if i := slices.IndexFunc(g.open, func(gap Gap) bool { return gap.To.Equal(from) }); i >= 0 {

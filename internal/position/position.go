@@ -67,11 +67,12 @@ func (p *Position) Claim(r Record) bool {
 	return p.delivered.claim(r)
 }
 
-// IsUnderWay reports whether a record is claimed and not undecided: storage would not know of it.
-func (p *Position) IsUnderWay(id uint64) bool {
+// IsUnderWay reports whether a record of an open gap is claimed and not undecided. If its gap closed now, a kill would
+// lose it. A record outside of the gaps is safe: the safe time does not pass it before it is accepted.
+func (p *Position) IsUnderWay(r Record) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.delivered.isUnderWay(id)
+	return p.delivered.isUnderWay(r.ID) && (r.TS.IsZero() || p.gaps.holds(r.TS))
 }
 
 // MayBeMissing reports whether a record from the archive may be missing. If identities from so far back are forgotten, its

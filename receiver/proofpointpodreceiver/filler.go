@@ -38,8 +38,8 @@ const (
 	soonAgain = 6
 	// longestLag is for how long an hour that is due is read again because of that.
 	longestLag = 24 * time.Hour
-	// underWayWait is how long an hour is left alone of which records wait for the pipeline.
-	underWayWait = 5 * time.Minute
+	// underWayWait is how much longer than two batches wait an hour is left alone of which records wait for the pipeline.
+	underWayWait = 5 * time.Second
 )
 
 // filler reads the windows of a stream's gaps from the archive. With a second token it has a goroutine of its own,
@@ -318,7 +318,7 @@ func (f *filler) finished(w position.Window, limit time.Duration, ended error) b
 		return false
 	case waits:
 		// A gap that closed now would not be there for the next process, should this one be killed.
-		f.retryAt = time.Now().Add(underWayWait)
+		f.retryAt = time.Now().Add(2*f.intake.batch.limits.Timeout + underWayWait)
 		return false
 	case f.cutOff:
 		f.extend(w, limit)

@@ -46,7 +46,7 @@ type tally struct {
 	newest time.Time
 	newer  int
 	// waiting are the records of the archive that another batch held unaccepted when they came.
-	waiting []uint64
+	waiting []position.Record
 }
 
 // take takes a frame that was read at a time, and delivers the batch whenever that is full. It splits the frame as far as
@@ -141,8 +141,8 @@ func (in *intake) claim(r *record.Record) bool {
 		return false
 	case in.position.Claim(seenOf(r)):
 		return true
-	case in.archive && in.position.IsUnderWay(r.ID):
-		in.waiting = append(in.waiting, r.ID)
+	case in.archive && in.position.IsUnderWay(seenOf(r)):
+		in.waiting = append(in.waiting, seenOf(r))
 	}
 	return false
 }
